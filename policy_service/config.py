@@ -1,0 +1,89 @@
+"""Settings, and the only reader of the environment.
+
+Every option of `policy-service serve` is also a variable `POLICY_SERVICE_<OPTION>`; workers read the
+variables that the serving process wrote with `Settings.environment`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from policy_service.errors import Refused
+
+PREFIX = "POLICY_SERVICE_"
+GIBIBYTE = 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a process needs to know before it can answer.
+
+    policies           folder of the platform layer
+    tenants            folder with a folder for each tenant
+    data               folder the service writes: decision log, last good bundles
+    bind               HOST:PORT to listen on
+    workers            processes that answer
+    public_url         what clients call the service, without a slash at the end
+    log_sync           wait for the disk before each answer (survives power loss, not only `kill -9`)
+    log_bytes          the decision log is cut to this size, oldest segments first
+    log_days           and to this age
+    log_segment_bytes  a segment is closed when it is larger
+    log_mask           fields of a record to replace, as dotted paths: `subject.id,context.ip`
+    bundles            tenants held in memory per worker; the least recently used go
+    """
+
+    policies: Path = Path("policies")
+    tenants: Path = Path("tenants")
+    data: Path = Path("data")
+    bind: str = "127.0.0.1:8080"
+    workers: int = 2
+    public_url: str = "http://127.0.0.1:8080"
+    log_sync: bool = False
+    log_bytes: int = 10 * GIBIBYTE
+    log_days: int = 30
+    log_segment_bytes: int = 64 * 1024 * 1024
+    log_mask: tuple[str, ...] = ()
+    bundles: int = 1_000
+
+    def environment(self) -> dict[str, str]:
+        """The variables that `read` turns into these settings again."""
+        return {PREFIX + field.name.upper(): _text(getattr(self, field.name)) for field in fields(self)}
+
+
+def read(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this process; a value that can't be read is `Refused` with the variable's name."""
+    source = os.environ if environment is None else environment
+    settings = Settings()
+    for field in fields(Settings):
+        text = source.get(PREFIX + field.name.upper())
+        if text is not None and text != "":
+            settings = replace(settings, **{field.name: _parse(field.name, text, getattr(settings, field.name))})
+    return settings
+
+
+def write(settings: Settings) -> None:
+    """Put the settings into this process's environment, for the workers it starts."""
+    os.environ.update(settings.environment())
+
+
+def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return "1" if value is True else "0" if value is False else str(value)
+
+
+def _parse(name: str, text: str, default: object) -> object:
+    if isinstance(default, bool):
+        if text.lower() not in {"0", "1", "true", "false", "yes", "no"}:
+            raise Refused(f"{PREFIX}{name.upper()} is `{text}`, write 1 or 0")
+        return text.lower() in {"1", "true", "yes"}
+    if isinstance(default, int):
+        if not text.isascii() or not text.isdigit() or int(text) < 1:
+            raise Refused(f"{PREFIX}{name.upper()} is `{text}`, write a whole number from 1")
+        return int(text)
+    if isinstance(default, tuple):
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    return Path(text) if isinstance(default, Path) else text
