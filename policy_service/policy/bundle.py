@@ -1,0 +1,79 @@
+"""A tenant's bundle: the platform's files and the tenant's own, joined, indexed, immutable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from policy_service.model import Entity, Finding, Policy, Uid, Version
+from policy_service.policy.engines import cedar_schema
+from policy_service.policy.files import Layer
+from policy_service.policy.groups import Groups
+from policy_service.policy.slices import AnyPolicy, Index
+
+_NOTHING: frozenset[Uid] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """All that decides for one tenant. Nothing in it changes after `join`, but for the slices it keeps ready."""
+
+    tenant: str
+    version: Version
+    version_text: str
+    platform: Layer
+    layer: Layer
+    index: Index
+    actions: Mapping[Uid, frozenset[Uid]]
+
+    @property
+    def groups(self) -> Groups:
+        """Membership as `groups.csv` gives it."""
+        return self.layer.groups
+
+    @property
+    def entities(self) -> Mapping[Uid, Entity]:
+        """The entities of `entities.json`, by uid."""
+        return self.layer.entities
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """Who is in the bundle, the platform's first."""
+        return tuple(policy.policy for layer in (self.platform, self.layer) for policy in compiled(layer))
+
+    def action_ancestors(self, action: Uid) -> frozenset[Uid]:
+        """The action groups an action is in, by the schemas."""
+        return self.actions.get(action, _NOTHING)
+
+
+def join(platform: Layer, layer: Layer, version: Version) -> tuple[Bundle | None, list[Finding]]:
+    """One bundle of both layers, or none and the findings that the two only have together."""
+    findings = [*platform.findings, *layer.findings, *_clashes(platform, layer)]
+    schema = platform.schema
+    if not findings and layer.schema:
+        schema, found = cedar_schema.join_schemas(platform.schema, layer.schema, f"{layer.root}/schema.cedarschema")
+        findings += found or cedar_schema.validate(layer.cedar, schema)
+    if findings:
+        return None, findings
+    index = Index([*compiled(platform), *compiled(layer)])
+    actions = cedar_schema.action_parents(schema) if schema else {}
+    return Bundle(layer.tenant or "", version, str(version), platform, layer, index, actions), []
+
+
+def compiled(layer: Layer) -> tuple[AnyPolicy, ...]:
+    """The policies of a layer in all three languages."""
+    return (*layer.cedar, *layer.abac, *layer.casbin)
+
+
+def _clashes(platform: Layer, layer: Layer) -> list[Finding]:
+    taken = {policy.policy.id: policy.policy for policy in compiled(platform)}
+    return [
+        Finding(
+            policy.policy.file,
+            policy.policy.line,
+            f"the policy id `{policy.policy.id}` is taken by {taken[policy.policy.id].file}:"
+            f"{taken[policy.policy.id].line}, give it another `@id`",
+        )
+        for policy in compiled(layer)
+        if policy.policy.id in taken
+    ]

@@ -1,0 +1,209 @@
+"""Who may do what, as data: the test suite of policy files.
+
+A case is a request and the answer its author expects. Files are `cases/*.yaml` (docs/cases.md); the plural
+forms `subjects`, `actions`, `resources` stand for every combination, each a case of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from policy_service.errors import RequestError
+from policy_service.model import Act, Entity, Finding, Request, Thing, Uid
+from policy_service.policy.entities import read_entities
+from policy_service.policy.names import GROUP, SERVICE, entity_uid, request_type
+from policy_service.policy.yaml_text import NotYaml, read_yaml
+
+# what `context.now` says in a case that gives no `now`
+NOON = "2026-01-01T12:00:00Z"
+
+_THING = {
+    "oneOf": [
+        {"type": "string", "minLength": 3},
+        {
+            "type": "object",
+            "required": ["type", "id"],
+            "additionalProperties": False,
+            "properties": {
+                "type": {"type": "string"},
+                "id": {"type": "string"},
+                "properties": {"type": "object"},
+            },
+        },
+    ]
+}
+_ACTION = {
+    "oneOf": [
+        {"type": "string", "minLength": 1},
+        {
+            "type": "object",
+            "required": ["name"],
+            "additionalProperties": False,
+            "properties": {"name": {"type": "string"}, "properties": {"type": "object"}},
+        },
+    ]
+}
+
+
+def _one_or_many(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: schema, f"{name}s": {"type": "array", "minItems": 1, "maxItems": 1000, "items": schema}}
+
+
+CASE_FILE = {
+    "type": "object",
+    "required": ["cases"],
+    "additionalProperties": False,
+    "properties": {
+        "entities": {"type": "array"},
+        "groups": {
+            "type": "object",
+            "additionalProperties": {"type": "array", "items": {"type": "string", "minLength": 3}},
+        },
+        "cases": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["expect"],
+                "additionalProperties": False,
+                "properties": {
+                    "name": {"type": "string"},
+                    **_one_or_many("subject", _THING),
+                    **_one_or_many("action", _ACTION),
+                    **_one_or_many("resource", _THING),
+                    "context": {"type": "object"},
+                    "now": {"type": "string"},
+                    "caller": {"type": "object"},
+                    "as": {"const": "service"},
+                    "expect": {"enum": ["allow", "deny"]},
+                    "reasons": {"type": "array", "items": {"type": "string"}},
+                },
+                "allOf": [
+                    {"oneOf": [{"required": [name]}, {"required": [f"{name}s"]}]}
+                    for name in ("subject", "action", "resource")
+                ],
+            },
+        },
+    },
+}
+_VALIDATOR = Draft202012Validator(CASE_FILE)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One request and what its author expects of it.
+
+    `reasons`, where given, are the ids of exactly the policies that determine the decision. `service` is
+    true where reserved types may be named (`as: service`, only in `policies/cases`).
+    """
+
+    name: str
+    file: str
+    line: int
+    request: Request
+    allowed: bool
+    reasons: frozenset[str] | None
+    service: bool
+    now: str
+    caller: Mapping[str, Any]
+    entities: Mapping[Uid, Entity]
+    members: Mapping[str, tuple[Uid, ...]]
+
+
+def parse_cases(path: str, text: str) -> tuple[tuple[Case, ...], list[Finding]]:
+    """The cases of one file, or findings with their lines."""
+    try:
+        raw = read_yaml(text)
+    except NotYaml as error:
+        return (), [Finding(path, error.line, str(error))]
+    findings = [
+        Finding(path, _line(raw, error.absolute_path), f"{_place(error.absolute_path)}: {error.message[:200]}")
+        for error in _VALIDATOR.iter_errors(raw)
+    ]
+    if findings:
+        return (), findings
+    entities, wrong = read_entities(raw.get("entities", []), service=True)
+    if wrong:
+        return (), [Finding(path, 1, sentence) for sentence in wrong]
+    try:
+        members = {
+            group.removeprefix("group:"): tuple(entity_uid(member) for member in names)
+            for group, names in raw.get("groups", {}).items()
+        }
+        cases = [
+            case
+            for item in raw["cases"]
+            for case in _read_case(path, getattr(item, "line", 1), item, entities, members)
+        ]
+    except RequestError as error:
+        return (), [Finding(path, 1, str(error))]
+    if not path.startswith("policies/"):
+        findings = [
+            Finding(case.file, case.line, "`as: service` is for the platform's own cases, name a type of yours")
+            for case in cases
+            if case.service
+        ]
+    return (() if findings else tuple(cases)), findings
+
+
+def _read_case(
+    path: str, line: int, item: Mapping[str, Any], entities: Mapping[Uid, Entity], members: Mapping[str, Any]
+) -> list[Case]:
+    service = "as" in item
+    combinations = list(product(_many(item, "subject"), _many(item, "action"), _many(item, "resource")))
+    cases = []
+    for subject, action, resource in combinations:
+        who, what, which = _thing(subject, service), _act(action), _thing(resource, service)
+        told = f"{who.type}:{who.id} {what.name} {which.type}:{which.id}"
+        name = item.get("name", "")
+        cases.append(
+            Case(
+                name=f"{name}: {told}" if name and len(combinations) > 1 else name or told,
+                file=path,
+                line=line,
+                request=Request(who, what, which, item.get("context", {})),
+                allowed=item["expect"] == "allow",
+                reasons=frozenset(item["reasons"]) if "reasons" in item else None,
+                service=service,
+                now=item.get("now", NOON),
+                caller=item.get("caller", {}),
+                entities=entities,
+                members=members,
+            )
+        )
+    return cases
+
+
+def _many(item: Mapping[str, Any], name: str) -> list[Any]:
+    return [item[name]] if name in item else list(item[f"{name}s"])
+
+
+def _thing(raw: Any, service: bool) -> Thing:
+    if isinstance(raw, str):
+        uid = entity_uid(raw)
+        if service and raw.startswith(f"{SERVICE}"):
+            # entity_uid escapes what requests may not name; the service may
+            return Thing(request_type(uid.type), uid.id)
+        return Thing(GROUP if uid.type == GROUP else request_type(uid.type), uid.id)
+    return Thing(raw["type"], raw["id"], raw.get("properties", {}))
+
+
+def _act(raw: Any) -> Act:
+    return Act(raw) if isinstance(raw, str) else Act(raw["name"], raw.get("properties", {}))
+
+
+def _line(raw: Any, path: Any) -> int:
+    """The line of the innermost mapping on the way to what is wrong."""
+    line, node = getattr(raw, "line", 1), raw
+    for step in path:
+        node = node[step]
+        line = getattr(node, "line", line)
+    return int(line)
+
+
+def _place(path: Any) -> str:
+    return ".".join(str(step) for step in path) or "the file"

@@ -1,0 +1,117 @@
+"""Which policies of a bundle can match a request, found without looking at the others.
+
+An index is three dictionaries deep: action, then principal, then resource, each by `Key` or `None` for
+anyone. What a request looks up is its own keys and those of its ancestors, so the cost follows the policies
+that can match. A policy that is left out could be neither satisfied nor failed: its scope does not hold,
+and scopes never fail (Cedar: Lean spec, `Cedar.Spec.Authorizer`; the other engines state it where they
+build their scope).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any, TypeAlias
+
+from policy_service.model import Policy, Uid
+from policy_service.policy.engines import cedar
+from policy_service.policy.engines.abac import AbacPolicy
+from policy_service.policy.engines.casbin import CasbinLine
+from policy_service.policy.engines.cedar import CedarPolicy, CedarSet
+from policy_service.policy.scope import Compiled, Key, Needs
+
+Level: TypeAlias = dict[Key | None, Any]
+AnyPolicy: TypeAlias = CedarPolicy | AbacPolicy | CasbinLine
+
+# slices kept ready per bundle; each holds a compiled policy set
+KEPT = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The policies that can match, compiled per engine, and what they read together."""
+
+    policies: tuple[Policy, ...]
+    cedar: CedarSet | None
+    abac: tuple[AbacPolicy, ...]
+    casbin: tuple[CasbinLine, ...]
+    needs: Needs
+
+
+class Index:
+    """The policies of one bundle by scope."""
+
+    def __init__(self, policies: Sequence[AnyPolicy]) -> None:
+        self._policies = tuple(policies)
+        self._root: Level = {}
+        self._slices: dict[tuple[int, ...], Slice] = {}
+        for position, policy in enumerate(self._policies):
+            self._insert(position, policy)
+
+    def _insert(self, position: int, policy: Compiled) -> None:
+        scope = policy.scope
+        for action in _each(scope.action):
+            by_principal = self._root.setdefault(action, {})
+            for principal in _each(scope.principal):
+                by_resource = by_principal.setdefault(principal, {})
+                for resource in _each(scope.resource):
+                    by_resource.setdefault(resource, []).append(position)
+
+    def find(self, principal: set[Key | None], action: set[Key | None], resource: set[Key | None]) -> Slice:
+        """The slice for a request's keys (`keys_of`); compiled once and kept."""
+        found: set[int] = set()
+        for by_principal in _matching(self._root, action):
+            for by_resource in _matching(by_principal, principal):
+                for positions in _matching(by_resource, resource):
+                    found.update(positions)
+        key = tuple(sorted(found))
+        kept = self._slices.get(key)
+        if kept is None:
+            kept = compile_slice([self._policies[position] for position in key])
+            if len(self._slices) >= KEPT:
+                # the oldest goes; another thread may have been faster
+                self._slices.pop(next(iter(tuple(self._slices)), key), None)
+            self._slices[key] = kept
+        return kept
+
+    def whole(self) -> Slice:
+        """All policies as one slice: what every slice must decide like."""
+        return compile_slice(self._policies)
+
+
+def keys_of(uid: Uid, ancestors: Collection[Uid]) -> set[Key | None]:
+    """The keys a principal or resource is found by."""
+    keys: set[Key | None] = {None, ("==", uid), ("in", uid), ("is", uid.type), ("id", uid.id)}
+    if ancestors:
+        keys.update([("in", ancestor) for ancestor in ancestors])
+    return keys
+
+
+def action_keys(uid: Uid, ancestors: Collection[Uid]) -> set[Key | None]:
+    """The keys an action is found by."""
+    return {None, ("==", uid), ("in", uid), *(("in", ancestor) for ancestor in ancestors)}
+
+
+def compile_slice(policies: Iterable[AnyPolicy]) -> Slice:
+    """One slice of these policies, in their order."""
+    chosen = tuple(policies)
+    in_cedar = tuple(policy for policy in chosen if isinstance(policy, CedarPolicy))
+    return Slice(
+        policies=tuple(policy.policy for policy in chosen),
+        cedar=cedar.compile_set(in_cedar) if in_cedar else None,
+        abac=tuple(policy for policy in chosen if isinstance(policy, AbacPolicy)),
+        casbin=tuple(policy for policy in chosen if isinstance(policy, CasbinLine)),
+        needs=reduce(Needs.join, (policy.needs for policy in chosen), Needs()),
+    )
+
+
+def _each(keys: frozenset[Key] | None) -> Iterable[Key | None]:
+    return (None,) if keys is None else keys
+
+
+def _matching(level: Level, keys: set[Key | None]) -> list[Any]:
+    # walk the shorter side: a level may hold thousands of keys, and so may a member of many groups
+    if len(level) <= len(keys):
+        return [below for key, below in level.items() if key in keys]
+    return [level[key] for key in keys if key in level]

@@ -1,0 +1,101 @@
+"""Running a bundle's cases: does every request get the answer its author expects?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from policy_service.errors import RequestError
+from policy_service.model import Decision, Entity, Extension, Finding, Uid
+from policy_service.policy.bundle import Bundle
+from policy_service.policy.cases import Case
+from policy_service.policy.decide import decide
+from policy_service.policy.facts import Gatherer
+from policy_service.policy.groups import Groups
+from policy_service.policy.request import ask
+from policy_service.policy.values import read_record
+
+
+@dataclass(frozen=True, slots=True)
+class CaseReport:
+    """What became of a bundle's cases: a finding for each that failed, how many ran, which did not."""
+
+    findings: tuple[Finding, ...]
+    ran: int
+    not_run: tuple[str, ...]
+
+
+def run(bundle: Bundle, late: Callable[[], bool] = lambda: False) -> CaseReport:
+    """Run the platform's and the tenant's cases, until `late()`; those left are named in `not_run`."""
+    cases = (*bundle.platform.cases, *bundle.layer.cases)
+    findings = []
+    groups = _Groups(bundle.groups)
+    for position, case in enumerate(cases):
+        if late():
+            return CaseReport(tuple(findings), position, tuple(case.name for case in cases[position:]))
+        sentence = judge(bundle, case, groups.of(case))
+        if sentence:
+            findings.append(Finding(case.file, case.line, sentence))
+    return CaseReport(tuple(findings), len(cases), ())
+
+
+class _Groups:
+    """The bundle's groups with a case file's own; made once for each file."""
+
+    def __init__(self, groups: Groups) -> None:
+        self._groups = groups
+        self._made: dict[int, Groups] = {}
+
+    def of(self, case: Case) -> Groups:
+        if not case.members:
+            return self._groups
+        if id(case.members) not in self._made:
+            self._made[id(case.members)] = self._groups.add(case.members)
+        return self._made[id(case.members)]
+
+
+def judge(bundle: Bundle, case: Case, groups: Groups) -> str:
+    """What is wrong with the answer to a case, in a sentence; empty where nothing is."""
+    try:
+        decision = answer(bundle, case, groups)
+    except RequestError as error:
+        return f"{case.name}: can't be asked: {error}"
+    given = {policy.id for policy in decision.reasons}
+    if decision.allowed is not case.allowed:
+        expected, got = ("allow", "deny") if case.allowed else ("deny", "allow")
+        return f"{case.name}: expected {expected}, got {got}{_why(decision)}"
+    if case.reasons is not None and given != case.reasons:
+        return f"{case.name}: expected the reasons {_names(case.reasons)}, got {_names(given)}{_why(decision)}"
+    return ""
+
+
+def answer(bundle: Bundle, case: Case, groups: Groups) -> Decision:
+    """The decision of a bundle about one case."""
+
+    def fetch(uids: Collection[Uid]) -> Mapping[Uid, Entity]:
+        found = {}
+        for uid in uids:
+            entity = case.entities.get(uid) or bundle.entities.get(uid)
+            if entity:
+                found[uid] = entity
+        return found
+
+    gatherer = Gatherer(
+        bundle,
+        fetch,
+        lambda: Extension("datetime", case.now),
+        read_record(dict(case.caller), where="caller"),
+        groups,
+    )
+    return decide(bundle, gatherer.gather(ask(case.request, service=case.service)))
+
+
+def _names(ids: Collection[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(ids)) or "none"
+
+
+def _why(decision: Decision) -> str:
+    reasons = [f"`{policy.id}` ({policy.file}:{policy.line})" for policy in decision.reasons]
+    errors = [f"`{failure.policy.id}` failed: {failure.why}" for failure in decision.errors]
+    told = [*(["by " + ", ".join(reasons)] if reasons else []), *errors]
+    return f" ({'; '.join(told)})" if told else ""
