@@ -60,7 +60,9 @@ def read(environment: Mapping[str, str] | None = None) -> Settings:
     for field in fields(Settings):
         text = source.get(PREFIX + field.name.upper())
         if text is not None and text != "":
-            settings = replace(settings, **{field.name: _parse(field.name, text, getattr(settings, field.name))})
+            settings = replace(
+                settings, **{field.name: _parse(field.name, text, getattr(settings, field.name))}
+            )
     return settings
 
 

@@ -51,7 +51,9 @@ def join(platform: Layer, layer: Layer, version: Version) -> tuple[Bundle | None
     findings = [*platform.findings, *layer.findings, *_clashes(platform, layer)]
     schema = platform.schema
     if not findings and layer.schema:
-        schema, found = cedar_schema.join_schemas(platform.schema, layer.schema, f"{layer.root}/schema.cedarschema")
+        schema, found = cedar_schema.join_schemas(
+            platform.schema, layer.schema, f"{layer.root}/schema.cedarschema"
+        )
         findings += found or cedar_schema.validate(layer.cedar, schema)
     if findings:
         return None, findings

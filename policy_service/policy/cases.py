@@ -6,7 +6,7 @@ forms `subjects`, `actions`, `resources` stand for every combination, each a cas
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -17,7 +17,7 @@ from policy_service.errors import RequestError
 from policy_service.model import Act, Entity, Finding, Request, Thing, Uid
 from policy_service.policy.entities import read_entities
 from policy_service.policy.names import GROUP, SERVICE, entity_uid, request_type
-from policy_service.policy.yaml_text import NotYaml, read_yaml
+from policy_service.policy.yaml_text import NotYaml, read_document
 
 # what `context.now` says in a case that gives no `now`
 NOON = "2026-01-01T12:00:00Z"
@@ -111,42 +111,41 @@ class Case:
     now: str
     caller: Mapping[str, Any]
     entities: Mapping[Uid, Entity]
-    members: Mapping[str, tuple[Uid, ...]]
+    members: Mapping[str, Sequence[str]]
 
 
 def parse_cases(path: str, text: str) -> tuple[tuple[Case, ...], list[Finding]]:
     """The cases of one file, or findings with their lines."""
     try:
-        raw = read_yaml(text)
+        document = read_document(text)
     except NotYaml as error:
         return (), [Finding(path, error.line, str(error))]
+    raw = document.value
     findings = [
-        Finding(path, _line(raw, error.absolute_path), f"{_place(error.absolute_path)}: {error.message[:200]}")
+        Finding(
+            path,
+            document.line(tuple(error.absolute_path)),
+            f"{_place(error.absolute_path)}: {error.message[:200]}",
+        )
         for error in _VALIDATOR.iter_errors(raw)
     ]
     if findings:
         return (), findings
     entities, wrong = read_entities(raw.get("entities", []), service=True)
     if wrong:
-        return (), [Finding(path, 1, sentence) for sentence in wrong]
-    try:
-        members = {
-            group.removeprefix("group:"): tuple(entity_uid(member) for member in names)
-            for group, names in raw.get("groups", {}).items()
-        }
-        cases = [
-            case
-            for item in raw["cases"]
-            for case in _read_case(path, getattr(item, "line", 1), item, entities, members)
-        ]
-    except RequestError as error:
-        return (), [Finding(path, 1, str(error))]
-    if not path.startswith("policies/"):
-        findings = [
-            Finding(case.file, case.line, "`as: service` is for the platform's own cases, name a type of yours")
-            for case in cases
-            if case.service
-        ]
+        line = document.line(("entities",))
+        return (), [Finding(path, line, sentence) for sentence in wrong]
+    cases: list[Case] = []
+    for position, item in enumerate(raw["cases"]):
+        line = document.line(("cases", position))
+        if "as" in item and not path.startswith("policies/"):
+            findings.append(
+                Finding(path, line, "`as: service` is for the platform's own cases, name a type of yours")
+            )
+        try:
+            cases += _read_case(path, line, item, entities, raw.get("groups", {}))
+        except RequestError as error:
+            findings.append(Finding(path, line, str(error)))
     return (() if findings else tuple(cases)), findings
 
 
@@ -194,15 +193,6 @@ def _thing(raw: Any, service: bool) -> Thing:
 
 def _act(raw: Any) -> Act:
     return Act(raw) if isinstance(raw, str) else Act(raw["name"], raw.get("properties", {}))
-
-
-def _line(raw: Any, path: Any) -> int:
-    """The line of the innermost mapping on the way to what is wrong."""
-    line, node = getattr(raw, "line", 1), raw
-    for step in path:
-        node = node[step]
-        line = getattr(node, "line", line)
-    return int(line)
 
 
 def _place(path: Any) -> str:

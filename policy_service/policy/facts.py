@@ -7,10 +7,11 @@ What is pure about facts is here; where stored entities come from is a `Fetch` t
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from policy_service.model import Entity, Uid, Value
+from policy_service.policy.engines import cedar
 from policy_service.policy.groups import Groups
 from policy_service.policy.names import GROUP
 from policy_service.policy.request import Question
@@ -36,6 +37,15 @@ class Facts:
     slice: Slice
     entities: dict[Uid, Entity | None]
     context: dict[str, Value]
+    _kept: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def cedar_json(self) -> str:
+        """The entities as Cedar's JSON; written once, for the engine and for the log."""
+        text = self._kept.get("cedar")
+        if text is None:
+            text = self._kept["cedar"] = cedar.entities_json(self.entities, self.slice.needs.hierarchy)
+        return text
 
     @property
     def principal(self) -> Entity:

@@ -74,9 +74,7 @@ def _properties(thing: Thing, role: str, service: bool) -> dict[str, Value]:
     return _reserve(thing.properties, ASSERTED_ATTRIBUTES, f"{role}.properties", service)
 
 
-def _reserve(
-    raw: Mapping[str, Any], reserved: frozenset[str], where: str, service: bool
-) -> dict[str, Value]:
+def _reserve(raw: Mapping[str, Any], reserved: frozenset[str], where: str, service: bool) -> dict[str, Value]:
     if not raw:
         return {}
     if not service and not reserved.isdisjoint(raw):
@@ -89,7 +87,9 @@ def _reserve(
 def _without_escapes(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
     for name in ("__entity", "__extn", "__expr", "__number"):
         if name in raw:
-            raise RequestError(f"`{where}.{name}` may not be sent, only files hold references and extension values")
+            raise RequestError(
+                f"`{where}.{name}` may not be sent, only files hold references and extension values"
+            )
     return raw if isinstance(raw, dict) else dict(raw)
 
 

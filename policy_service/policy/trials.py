@@ -65,7 +65,9 @@ def judge(bundle: Bundle, case: Case, groups: Groups) -> str:
         expected, got = ("allow", "deny") if case.allowed else ("deny", "allow")
         return f"{case.name}: expected {expected}, got {got}{_why(decision)}"
     if case.reasons is not None and given != case.reasons:
-        return f"{case.name}: expected the reasons {_names(case.reasons)}, got {_names(given)}{_why(decision)}"
+        return (
+            f"{case.name}: expected the reasons {_names(case.reasons)}, got {_names(given)}{_why(decision)}"
+        )
     return ""
 
 

@@ -61,7 +61,9 @@ def read_json(text: bytes | str) -> Any:
 
 
 def _line(text: bytes | str, position: int) -> int:
-    return text.count(b"\n", 0, position) + 1 if isinstance(text, bytes) else text.count("\n", 0, position) + 1
+    return (
+        text.count(b"\n", 0, position) + 1 if isinstance(text, bytes) else text.count("\n", 0, position) + 1
+    )
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
