@@ -1,0 +1,129 @@
+"""Entities kept in a file: `entities.json`, Cedar's own format.
+
+`[{"uid": {"type", "id"}, "attrs": {}, "parents": [{"type", "id"}], "tags": {}}]`; the values of a file are
+trusted, so `__entity` and `__extn` are references and extension values. Types are Cedar's, as written.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from policy_service.model import Entity, Finding, Uid, Value
+from policy_service.policy.groups import find_cycle
+from policy_service.policy.names import GROUP, entity_text, is_cedar_path, is_reserved
+from policy_service.policy.values import NotJson, read_json, read_record
+
+RESERVED_ATTRIBUTES = frozenset({"tenant", "groups", "authn"})
+_MEMBERS = frozenset({"uid", "attrs", "parents", "tags"})
+_FINDINGS = 100
+_UID = re.compile(r'"uid"\s*:')
+
+
+def parse_entities(path: str, text: str) -> tuple[dict[Uid, Entity], list[Finding]]:
+    """The entities of a file by uid, and what is wrong with it; with a finding there are no entities."""
+    try:
+        raw = read_json(text)
+    except NotJson as error:
+        return {}, [Finding(path, error.line, str(error))]
+    entities, wrong = read_entities(raw)
+    findings = [Finding(path, _line(text, raw, index), sentence) for index, sentence in wrong[:_FINDINGS]]
+    return ({}, findings) if findings else (entities, [])
+
+
+def read_entities(raw: Any) -> tuple[dict[Uid, Entity], list[tuple[int, str]]]:
+    """The entities of parsed JSON or YAML by uid, and the position and sentence of each that is wrong."""
+    entities: dict[Uid, Entity] = {}
+    if not isinstance(raw, list):
+        return {}, [(0, 'no list of entities, write `[{"uid": {"type", "id"}, "attrs": {}, "parents": []}]`')]
+    wrong: list[tuple[int, str]] = []
+    for index, item in enumerate(raw):
+        try:
+            entity = _read_entity(item)
+            if entity.uid in entities:
+                raise ValueError(f"`{entity_text(entity.uid)}` stands twice, keep one")
+        except ValueError as error:
+            wrong.append((index, str(error)))
+        else:
+            entities[entity.uid] = entity
+    cycle = [] if wrong else find_cycle({uid: entity.parents for uid, entity in entities.items()})
+    if cycle:
+        named = " in ".join(f"`{entity_text(uid)}`" for uid in (cycle if len(cycle) < 9 else cycle[:8]))
+        wrong.append((list(entities).index(cycle[0]), f"parents in a circle: {named}, take one of them out"))
+    return entities, wrong
+
+
+def _read_entity(raw: Any) -> Entity:
+    if not isinstance(raw, dict):
+        raise ValueError('an item is no object, write `{"uid": {"type", "id"}, "attrs": {}, "parents": []}`')
+    unknown = sorted(raw.keys() - _MEMBERS)
+    if unknown:
+        raise ValueError(f"`{unknown[0]}` is no member of an entity, which has `uid`, `attrs`, `parents` and `tags`")
+    uid = _read_uid(raw.get("uid"), "uid")
+    named = entity_text(uid)
+    if is_reserved(uid.type):
+        raise ValueError(f"`{named}` has a type that only the service may make, give it another")
+    attributes = _read_values(raw.get("attrs"), "attrs", named)
+    reserved = sorted(attributes.keys() & RESERVED_ATTRIBUTES)
+    if reserved:
+        raise ValueError(f"`{named}` has the attribute `{reserved[0]}`, which only the service asserts, rename it")
+    parents = raw.get("parents")
+    if parents is None:
+        parents = []
+    if not isinstance(parents, list):
+        raise ValueError(f'the parents of `{named}` are no list, write `[{{"type", "id"}}]`')
+    return Entity(
+        uid,
+        attributes,
+        frozenset(_read_parent(parent, named) for parent in parents),
+        _read_values(raw.get("tags"), "tags", named),
+    )
+
+
+def _read_parent(raw: Any, child: str) -> Uid:
+    uid = _read_uid(raw, "parents")
+    if uid.type == GROUP:
+        raise ValueError(f"`{child}` has the parent `{entity_text(uid)}`, membership is written in groups.csv")
+    if is_reserved(uid.type):
+        raise ValueError(f"`{child}` has the parent `{entity_text(uid)}`, whose type only the service may make")
+    return uid
+
+
+def _read_uid(raw: Any, where: str) -> Uid:
+    if isinstance(raw, dict) and raw.keys() == {"__entity"}:
+        raw = raw["__entity"]
+    if not isinstance(raw, dict) or raw.keys() != {"type", "id"}:
+        raise ValueError(f'`{where}` names no entity, write `{{"type": "user", "id": "alice"}}`')
+    kind, name = raw["type"], raw["id"]
+    if not isinstance(kind, str) or not isinstance(name, str):
+        raise ValueError(f"`{where}` has a `type` or an `id` that is no text, put it in quotes")
+    if not is_cedar_path(kind):
+        raise ValueError(f"`{kind[:80]}` is no type that Cedar accepts, write letters, digits, `_` and `::`")
+    return Uid(kind, name)
+
+
+def _read_values(raw: Any, where: str, named: str) -> Mapping[str, Value]:
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict):
+        raise ValueError(f"the `{where}` of `{named}` are no object, write `{{}}`")
+    try:
+        return read_record(raw, trusted=True, where=where)
+    except ValueError as error:
+        raise ValueError(f"{error}, in `{named}`") from None
+
+
+def _line(text: str, raw: Any, index: int) -> int:
+    """The line of the item at `index`, as near as the text tells; 1 where it does not."""
+    places = [match.start() for match in _UID.finditer(text)]
+    if isinstance(raw, list) and len(places) == len(raw):
+        return text.count("\n", 0, places[index]) + 1
+    uid = raw[index].get("uid") if isinstance(raw, list) and index < len(raw) and isinstance(raw[index], dict) else None
+    name = uid.get("id") if isinstance(uid, dict) else None
+    if not isinstance(name, str):
+        return 1
+    spellings = {re.escape(json.dumps(name)), re.escape(json.dumps(name, ensure_ascii=False))}
+    found = re.search(rf'"id"\s*:\s*(?:{"|".join(spellings)})', text)
+    return text.count("\n", 0, found.start()) + 1 if found else 1
