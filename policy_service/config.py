@@ -7,6 +7,7 @@ variables that the serving process wrote with `Settings.environment`.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -15,6 +16,9 @@ from policy_service.errors import Refused
 
 PREFIX = "POLICY_SERVICE_"
 GIBIBYTE = 1024**3
+
+# scheme, host with an optional port, path of plain segments; no query, fragment, user or slash at the end
+_URL = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/(?!\.)[A-Za-z0-9._~-]+)*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +64,20 @@ def read(environment: Mapping[str, str] | None = None) -> Settings:
     for field in fields(Settings):
         text = source.get(PREFIX + field.name.upper())
         if text is not None and text != "":
-            settings = replace(
-                settings, **{field.name: _parse(field.name, text, getattr(settings, field.name))}
-            )
+            settings = replace(settings, **{field.name: _parse(field.name, text, getattr(settings, field.name))})
     return settings
 
 
 def write(settings: Settings) -> None:
     """Put the settings into this process's environment, for the workers it starts."""
     os.environ.update(settings.environment())
+
+
+def check_public_url(url: str) -> str:
+    """The URL itself, or `Refused`: AuthZEN (§9) identifies a decision point by a URL without query and fragment."""
+    if not _URL.fullmatch(url):
+        raise Refused(f"the public URL is `{url}`, write it as `https://pdp.example.com` or `https://example.com/pdp`")
+    return url
 
 
 def _text(value: object) -> str:

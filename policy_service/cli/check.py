@@ -1,0 +1,46 @@
+"""`policy-service check`: what is wrong with the files, before they are merged."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from policy_service.authoring import check as authoring
+from policy_service.cli.options import read_settings, with_settings
+from policy_service.cli.output import print_findings, print_json
+
+_EPILOG = """\b
+Examples:
+  policy-service check --policies policies --tenants tenants
+  policy-service check tenants/acme
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@with_settings("policies", "tenants")
+@click.option("--json", "as_json", is_flag=True, help="Print findings, warnings and summary as JSON.")
+@click.pass_context
+def check(ctx: click.Context, paths: tuple[Path, ...], as_json: bool, **given: Any) -> None:
+    """Parse, validate and try the policy files: all of them, or those of the tenants at PATH.
+
+    Exit code 0 where they are good, 1 where there are findings, 2 where the call can't be understood.
+    """
+    settings = read_settings(given)
+    report = authoring.check(settings.policies, settings.tenants, paths)
+    if as_json:
+        print_json(
+            {
+                "findings": [asdict(finding) for finding in report.findings],
+                "warnings": [asdict(finding) for finding in report.warnings],
+                "summary": report.summary,
+            }
+        )
+    else:
+        print_findings(report.warnings, warning=True)
+        print_findings(report.findings)
+        click.echo(report.summary, err=bool(report.findings))
+    ctx.exit(1 if report.findings else 0)

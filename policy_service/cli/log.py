@@ -1,0 +1,93 @@
+"""`policy-service log`: the decision log, as it was and as it comes."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+from rich.markup import escape
+
+from policy_service.audit.reader import read
+from policy_service.audit.records import dumps
+from policy_service.cli.options import read_settings, with_settings
+from policy_service.cli.output import console
+
+_EPILOG = """\b
+Examples:
+  policy-service log --tenant acme --decision deny --since 1h
+  policy-service log --follow --json | jq .reasons
+"""
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+class Time(click.ParamType):
+    """A time: RFC 3339, or how long ago (`30m`, `2h`, `7d`)."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The time in UTC where no zone is written."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            if match := re.fullmatch(r"(\d{1,6})([smhd])", value, re.ASCII):
+                return datetime.now(UTC) - timedelta(**{_UNITS[match[2]]: int(match[1])})
+            moment = datetime.fromisoformat(value)
+        except (ValueError, OverflowError):
+            self.fail(
+                f"`{value}` is no time, write `2026-01-31T12:00:00Z` or how long ago: `30m`, `2h`, `7d`", param, ctx
+            )
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@click.command(epilog=_EPILOG)
+@with_settings("data")
+@click.option("--tenant", help="Only decisions of this tenant.")
+@click.option("--subject", metavar="TYPE:ID", help="Only decisions about this subject.")
+@click.option("--decision", type=click.Choice(["allow", "deny"]), help="Only allows or only denies.")
+@click.option("--since", type=Time(), help="From this time on: RFC 3339, or how long ago (`2h`).")
+@click.option("--until", type=Time(), help="Up to this time.")
+@click.option("--follow", "-f", is_flag=True, help="Go on with what is written later, until Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="Print whole records, one JSON object a line.")
+def log(as_json: bool, data: Any, **filters: Any) -> None:
+    """Read the decision log in order of time."""
+    folder = read_settings({"data": data}).data / "log"
+    records = read(folder, report=lambda sentence: click.echo(sentence, err=True), **filters)
+    with contextlib.suppress(KeyboardInterrupt):
+        for record in records:
+            if as_json:
+                click.echo(dumps(record).decode())
+            else:
+                console().print(_line(record), soft_wrap=True)
+            sys.stdout.flush()
+
+
+def _line(record: Mapping[str, Any]) -> str:
+    decision = "[green]allow[/green]" if record.get("decision") else "[red]deny [/red]"
+    action = record.get("action") or {}
+    parts = [
+        str(record.get("time", "")),
+        decision,
+        escape(str(record.get("tenant", ""))),
+        escape(_name(record.get("subject"))),
+        escape(str(action.get("name", action) if isinstance(action, Mapping) else action)),
+        escape(_name(record.get("resource"))),
+        f"[dim]{escape(_why(record))}[/dim]",
+    ]
+    return "  ".join(parts)
+
+
+def _name(thing: Any) -> str:
+    return f"{thing.get('type')}:{thing.get('id')}" if isinstance(thing, Mapping) else str(thing)
+
+
+def _why(record: Mapping[str, Any]) -> str:
+    if record.get("refused"):
+        return f"refused: {record['refused']}"
+    errors = [f"failed: {failure.get('id')}" for failure in record.get("errors") or ()]
+    return ", ".join([*(str(reason.get("id")) for reason in record.get("reasons") or ()), *errors])

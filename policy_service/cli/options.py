@@ -1,0 +1,56 @@
+"""Options that several commands share: each setting is an option and a variable of the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from policy_service import config
+from policy_service.config import PREFIX, Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+_NUMBER = click.IntRange(min=1)
+_SETTINGS: dict[str, dict[str, Any]] = {
+    "policies": {"type": _FOLDER, "metavar": "DIR", "help": "Folder of the platform layer."},
+    "tenants": {"type": _FOLDER, "metavar": "DIR", "help": "Folder with a folder for each tenant."},
+    "data": {"type": _FOLDER, "metavar": "DIR", "help": "Folder the service writes: decision log, last good bundles."},
+    "bind": {"metavar": "HOST:PORT", "help": "Address to listen on; port 0 takes a free one."},
+    "workers": {"type": _NUMBER, "metavar": "N", "help": "Processes that answer."},
+    "public_url": {"metavar": "URL", "help": "What clients call the service; else made from --bind."},
+    "log_sync": {"is_flag": True, "flag_value": True, "help": "Wait for the disk before each answer (power loss)."},
+    "log_bytes": {"type": _NUMBER, "metavar": "N", "help": "Size of the decision log, oldest segments go first."},
+    "log_days": {"type": _NUMBER, "metavar": "N", "help": "Age of the decision log."},
+    "log_segment_bytes": {"type": _NUMBER, "metavar": "N", "help": "Size at which a segment is closed."},
+    "log_mask": {"metavar": "PATHS", "help": "Fields to replace in records: `subject.id,context.ip`."},
+    "bundles": {"type": _NUMBER, "metavar": "N", "help": "Tenants held in memory for each worker."},
+}
+SERVING = tuple(_SETTINGS)
+FILES = ("policies", "tenants", "data")
+
+
+def with_settings(*names: str) -> Callable[[F], F]:
+    """Add the options of these settings; the command gets those that were given as keywords, for `read_settings`."""
+
+    def decorate(command: F) -> F:
+        for name in reversed(names):
+            flag = f"--{name.replace('_', '-')}"
+            variable = f"{PREFIX}{name.upper()}"
+            shown = {**_SETTINGS[name], "help": f"{_SETTINGS[name]['help']}  [{variable}]"}
+            command = click.option(flag, name, default=None, **shown)(command)
+        return command
+
+    return decorate
+
+
+def read_settings(given: dict[str, Any]) -> Settings:
+    """The settings of the environment under those that were given as options; `Refused` where one can't be read."""
+    options = {name: value for name, value in given.items() if value is not None}
+    if isinstance(options.get("log_mask"), str):
+        options["log_mask"] = tuple(part.strip() for part in options["log_mask"].split(",") if part.strip())
+    return replace(config.read(), **options)

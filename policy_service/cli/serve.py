@@ -1,0 +1,46 @@
+"""`policy-service serve`: the decision API over HTTP."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from policy_service.cli.listener import find_port, listen, read_bind, write_address
+from policy_service.cli.options import SERVING, read_settings, with_settings
+from policy_service.config import Settings, check_public_url
+
+_EPILOG = """\b
+Example:
+  policy-service serve --policies policies --tenants tenants --data data \\
+    --bind 127.0.0.1:8080 --workers 2 --public-url https://pdp.example.com
+"""
+_ANYWHERE = {"0.0.0.0", "::"}  # noqa: S104  compared, not bound
+
+
+@click.command(epilog=_EPILOG)
+@with_settings(*SERVING)
+def serve(**given: Any) -> None:
+    """Answer decision requests until interrupted.
+
+    Workers that die are started again; they end when this process ends. Exit code 2 where the platform layer
+    is missing, empty or refused, or where the address can't be listened on.
+    """
+    settings = read_settings(given)
+    check_public_url(settings.public_url)
+    named = given["public_url"] is not None or settings.public_url != Settings().public_url
+    settings = place(settings, named=named)
+    require_platform(settings)
+    click.echo(f"policy-service listens on http://{settings.bind}, its API is documented at /docs", err=True)
+    listen(settings)
+
+
+def place(settings: Settings, *, named: bool) -> Settings:
+    """The settings with an address that can be listened on; the public URL follows it where none was named."""
+    host, port = read_bind(settings.bind)
+    address = write_address(host, find_port(host, port))
+    if named:
+        return replace(settings, bind=address)
+    reached = write_address("127.0.0.1", read_bind(address)[1]) if host in _ANYWHERE else address
+    return replace(settings, bind=address, public_url=f"http://{reached}")

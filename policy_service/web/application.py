@@ -1,0 +1,102 @@
+"""The Flask application: it wires the rooms together and mounts what answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, Response, request
+from flask_smorest import Api
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Rule
+
+from policy_service import __version__, config
+from policy_service.access.authorize import Service
+from policy_service.config import Settings
+from policy_service.web import authzen, authzen_api, docs_page
+from policy_service.web.errors import problem
+from policy_service.web.schemas import SCHEMAS
+
+_ENVIRONMENT = tuple(
+    (name, {"content-type": "CONTENT_TYPE"}.get(name, f"HTTP_{name.upper().replace('-', '_')}"))
+    for name in authzen.HEADERS
+)
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The service as a WSGI application; without `settings` they are read from the environment.
+
+    A platform layer that is missing, empty or refused is `Refused`.
+    """
+    settings = config.read() if settings is None else settings
+    config.check_public_url(settings.public_url)
+    return mount(open_service(settings))
+
+
+def mount(service: Service) -> Flask:
+    """A Flask application in which `authzen.answer` answers for `service`."""
+    app = Flask("policy_service", static_folder=None)
+    app.config.update(
+        PROVIDE_AUTOMATIC_OPTIONS=False,
+        API_TITLE="policy-service",
+        API_VERSION=__version__,
+        OPENAPI_VERSION="3.1.0",
+        API_SPEC_OPTIONS=_describe(service.settings),
+    )
+    app.url_map.merge_slashes = False
+    app.extensions["policy_service"] = service
+
+    def view(**_: Any) -> Response:
+        environ = request.environ
+        headers = {name: environ[key] for name, key in _ENVIRONMENT if key in environ}
+        status, own, payload = authzen.answer(
+            service,
+            environ["REQUEST_METHOD"],
+            environ["PATH_INFO"],
+            headers,
+            _read_body(environ),
+            environ.get("REMOTE_ADDR", ""),
+        )
+        return Response(payload, status, own)
+
+    api = Api(app)
+    for name, schema in SCHEMAS.items():
+        api.spec.components.schema(name, schema)
+    api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
+    api.register_blueprint(authzen_api.describe(view))
+    app.register_blueprint(docs_page.show(api.spec.to_dict()))
+    # whatever no other rule takes, by any method: `answer` says what is wrong with it
+    app.view_functions["other"] = view
+    app.url_map.add(Rule("/", endpoint="other"))
+    app.url_map.add(Rule("/<path:path>", endpoint="other"))
+    app.register_error_handler(HTTPException, _refuse)
+    return app
+
+
+def _describe(settings: Settings) -> dict[str, Any]:
+    return {
+        "info": {
+            "description": "Access decisions from versioned policy files, by the OpenID AuthZEN Authorization API 1.0.",
+            "license": {"name": "Apache-2.0"},
+        },
+        "servers": [{"url": settings.public_url}],
+    }
+
+
+def _read_body(environ: dict[str, Any]) -> bytes:
+    """The body, at most one byte more than is allowed."""
+    limit = authzen.BODY_BYTES + 1
+    length = environ.get("CONTENT_LENGTH")
+    if length and length.isascii() and length.isdigit():
+        limit = min(int(length), limit)
+    elif not environ.get("wsgi.input_terminated"):
+        return b""
+    return environ["wsgi.input"].read(limit)  # type: ignore[no-any-return]
+
+
+def _refuse(error: HTTPException) -> Response:
+    """Flask's own refusals in the service's words."""
+    status = error.code or 500
+    headers = [(name, value) for name, value in error.get_headers() if name.lower() == "allow"]
+    answer = problem(status, (error.name or "error").lower(), headers)
+    request_id = authzen.request_id_of(request.headers.get("X-Request-ID"))
+    return Response(answer.body, status, [*answer.headers, (authzen.REQUEST_ID, request_id)])

@@ -1,0 +1,130 @@
+"""The decision API in the OpenAPI document: flask-smorest describes, `authzen.answer` answers.
+
+Nothing here parses or validates a request: the views are the mount itself, documented.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from flask import Response
+from flask_smorest import Blueprint
+
+from policy_service.web.schemas import Schema, refer
+
+View: TypeAlias = Callable[..., Response]
+
+_MORTY = "CiRmZDE2MTRkMy1jMzlhLTQ3ODEtYjdiZC04Yjk2ZjVhNTEwMGQSBWxvY2Fs"
+_TODO = {"type": "todo", "id": "7240d0db-8ff0-41ec-98b2-34a096273b9f"}
+_QUESTION = {
+    "subject": {"type": "user", "id": _MORTY},
+    "action": {"name": "can_update_todo"},
+    "resource": {**_TODO, "properties": {"ownerID": "morty@the-citadel.com"}},
+}
+_FOREIGN = {**_QUESTION, "resource": {**_TODO, "properties": {"ownerID": "rick@the-citadel.com"}}}
+_SINGLE = {
+    "allow": {"summary": "may Morty update his own todo?", "value": _QUESTION},
+    "deny": {
+        "summary": "may he update Rick's? with reasons",
+        "value": {**_FOREIGN, "options": {"explain": "reasons"}},
+    },
+}
+_BATCH = {
+    "batch": {
+        "summary": "two todos at once",
+        "value": {
+            "subject": _QUESTION["subject"],
+            "action": _QUESTION["action"],
+            "evaluations": [{"resource": _QUESTION["resource"]}, {"resource": _FOREIGN["resource"]}],
+        },
+    }
+}
+_PARAMETERS = [
+    {
+        "name": "X-Request-ID",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string"},
+        "description": "Any string of printable ASCII; the answer carries it back.",
+    }
+]
+_TENANT = {
+    "name": "tenant",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,62}$"},
+    "description": "The tenant of the key.",
+}
+_ID_HEADER = {"X-Request-ID": {"schema": {"type": "string"}, "description": "As it was sent, or a new one."}}
+_REFUSALS = {
+    "400": "The request can't be read.",
+    "401": "No valid key was sent.",
+    "403": "The key lacks the scope `decide`.",
+    "413": "The body is too large.",
+    "503": "The service can't decide, or can't record the decision.",
+}
+_PATHS = ("", "/tenants/<tenant>")
+_WELL_KNOWN = (
+    "/.well-known/authzen-configuration",
+    "/.well-known/authzen-configuration/<tenant>",
+    "/.well-known/authzen-configuration/tenants/<tenant>",
+)
+
+
+def describe(mount: View) -> Blueprint:
+    """A blueprint that serves the decision API by `mount` and documents it."""
+    blueprint = Blueprint("authzen", __name__, description="AuthZEN Authorization API 1.0")
+    for prefix in _PATHS:
+        for name, body, response, examples, summary in (
+            ("evaluation", "EvaluationRequest", "Decision", _SINGLE, "Decide one request"),
+            ("evaluations", "EvaluationsRequest", "EvaluationsResponse", _BATCH, "Decide many requests"),
+        ):
+            operation = _operation(
+                f"{name}{'_of_tenant' if prefix else ''}", summary, refer(response), _REFUSALS, version=True
+            )
+            operation["requestBody"] = {
+                "required": True,
+                "content": {"application/json": {"schema": refer(body), "examples": examples}},
+            }
+            operation["security"] = [{"bearer": []}]
+            _serve(blueprint, mount, f"{prefix}/access/v1/{name}", "POST", operation)
+    for number, path in enumerate(_WELL_KNOWN):
+        refusals = {"404": "No tenant can have that name."} if "<" in path else {}
+        operation = _operation(f"metadata_{number}", "Describe the decision point", refer("Metadata"), refusals)
+        _serve(blueprint, mount, path, "GET", operation)
+    refusals = {"503": "The service can't decide now."}
+    _serve(blueprint, mount, "/healthz", "GET", _operation("health", "Can it decide?", refer("Health"), refusals))
+    return blueprint
+
+
+def _serve(blueprint: Blueprint, mount: View, path: str, method: str, operation: dict[str, Any]) -> None:
+    parameters = [_TENANT] if "<tenant>" in path else None
+    view = blueprint.doc(**operation)(mount)
+    blueprint.add_url_rule(path, operation["operationId"], view, methods=[method], parameters=parameters)
+
+
+def _operation(
+    name: str, summary: str, response: Schema, refusals: dict[str, str], *, version: bool = False
+) -> dict[str, Any]:
+    headers = dict(_ID_HEADER)
+    if version:
+        headers["Policy-Version"] = {"schema": {"type": "string"}, "description": "The files that decided."}
+    problem = {"application/problem+json": {"schema": refer("Problem")}}
+    return {
+        "operationId": name,
+        "summary": summary,
+        "parameters": _PARAMETERS,
+        "security": [],
+        "responses": {
+            "200": {
+                "description": "The answer.",
+                "headers": headers,
+                "content": {"application/json": {"schema": response}},
+            },
+            **{
+                status: {"description": text, "headers": _ID_HEADER, "content": problem}
+                for status, text in refusals.items()
+            },
+        },
+    }

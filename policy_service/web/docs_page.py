@@ -1,0 +1,107 @@
+"""The OpenAPI document and a page that shows it, from local files: nothing is fetched from elsewhere.
+
+The page's Swagger UI reads OpenAPI 3.0, so it gets a rendition of the 3.1 document.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from flask import Blueprint, Response, send_from_directory
+from swagger_ui_bundle import swagger_ui_path
+
+ASSETS = frozenset({"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png", "favicon-16x16.png"})
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>policy-service API</title>
+<link rel="stylesheet" href="docs/assets/swagger-ui.css">
+<link rel="icon" type="image/png" href="docs/assets/favicon-32x32.png">
+</head>
+<body>
+<main id="swagger-ui"></main>
+<noscript>This page needs scripts. The document itself is at <a href="openapi.json">openapi.json</a>.</noscript>
+<script src="docs/assets/swagger-ui-bundle.js"></script>
+<script src="docs/assets/start.js"></script>
+</body>
+</html>
+"""
+_START = """SwaggerUIBundle({
+  url: "docs/openapi.json",
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+  validatorUrl: null,
+  presets: [SwaggerUIBundle.presets.apis],
+});
+"""
+
+
+def show(document: dict[str, Any]) -> Blueprint:
+    """A blueprint with `/openapi.json` and the page `/docs`."""
+    pages = Blueprint("docs", __name__)
+    exact = orjson.dumps(document, option=orjson.OPT_INDENT_2)
+    rendition = orjson.dumps(render(document))
+
+    @pages.get("/openapi.json")
+    def openapi() -> Response:
+        return _serve(exact, "application/json")
+
+    @pages.get("/docs")
+    def page() -> Response:
+        return _serve(_PAGE.encode(), "text/html; charset=utf-8")
+
+    @pages.get("/docs/openapi.json")
+    def openapi_rendition() -> Response:
+        return _serve(rendition, "application/json")
+
+    @pages.get("/docs/assets/start.js")
+    def start() -> Response:
+        return _serve(_START.encode(), "text/javascript; charset=utf-8")
+
+    @pages.get("/docs/assets/<name>")
+    def asset(name: str) -> Response:
+        response = send_from_directory(swagger_ui_path, name if name in ASSETS else "", max_age=86400)
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
+    return pages
+
+
+def render(schema: Any) -> Any:
+    """An OpenAPI 3.1 document as 3.0 says it: `null` among the types becomes `nullable`."""
+    if isinstance(schema, list):
+        return [render(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    said = {name: render(part) for name, part in schema.items()}
+    if "openapi" in said:
+        said["openapi"] = "3.0.3"
+    kinds = said.get("type")
+    if isinstance(kinds, list):
+        said["type"] = next(kind for kind in kinds if kind != "null")
+        said["nullable"] = "null" in kinds
+    options = said.get("anyOf")
+    if isinstance(options, list) and {"type": "null"} in options:
+        del said["anyOf"]
+        said["allOf"] = [option for option in options if option != {"type": "null"}]
+        said["nullable"] = True
+    return said
+
+
+def _serve(body: bytes, kind: str) -> Response:
+    headers = {
+        "Content-Security-Policy": POLICY,
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "public, max-age=300",
+    }
+    return Response(body, content_type=kind, headers=headers)

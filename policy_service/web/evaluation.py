@@ -1,0 +1,202 @@
+"""Bodies of the Access Evaluation and Access Evaluations APIs (AuthZEN 1.0 §5 to §7) read and written.
+
+What is checked by hand here is described by `schemas` in the OpenAPI document; a property test holds both
+equal. `null` is as if the member was not sent, unknown members are ignored at every level, and types are
+never converted. An answer is bare (`decision` alone) unless the request asked for reasons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from policy_service.errors import RequestError
+from policy_service.model import Act, Decision, Policy, Request, Thing
+
+ITEMS = 1_000
+# each with the decision that ends the batch (§7.1.2.1)
+SEMANTICS: dict[str, bool | None] = {
+    "execute_all": None,
+    "deny_on_first_deny": False,
+    "permit_on_first_permit": True,
+}
+REASONS = "reasons"
+
+_PARTS = ("subject", "action", "resource", "context")
+_NOTHING: dict[str, Any] = {}
+_ALLOW, _DENY = b'{"decision":true}', b'{"decision":false}'
+_NAMES = {dict: "an object", list: "an array", str: "a string", bool: "a boolean"}
+
+
+class Body(NamedTuple):
+    """A body that was read: the items in order, each a question or why it is none.
+
+    `until` is the decision that ends the batch. `single` is set where the answer is one decision and not an
+    array: on the Access Evaluation API, and where `evaluations` is absent or empty.
+    """
+
+    items: list[Request | RequestError]
+    explain: bool
+    until: bool | None = None
+    single: bool = True
+
+
+def read_single(body: Any) -> Body:
+    """The one question of an Access Evaluation body; `RequestError` where a required member is missing or wrong."""
+    if type(body) is not dict:
+        raise RequestError(f"the body is {_name(body)}, send an object")
+    explain = _read_explain(_object(body, "options")) if "options" in body else False
+    return Body([_read_request(body)], explain)
+
+
+def read_batch(body: Any) -> Body:
+    """The questions of an Access Evaluations body, defaults applied; what is wrong with one item stays with it.
+
+    `RequestError` where the body as a whole can't be read (§7.1): a default that is no object, an unknown
+    semantic, more than `ITEMS` items.
+    """
+    if type(body) is not dict:
+        raise RequestError(f"the body is {_name(body)}, send an object")
+    options = _object(body, "options")
+    explain, semantic = _read_explain(options), options.get("evaluations_semantic")
+    if semantic is not None and (type(semantic) is not str or semantic not in SEMANTICS):
+        raise RequestError(f"`options.evaluations_semantic` is {_quote(semantic)}, use one of {', '.join(SEMANTICS)}")
+    items = body.get("evaluations")
+    if items is None:
+        items = []
+    elif type(items) is not list:
+        raise RequestError(f"`evaluations` is {_name(items)}, send an array")
+    if not items:
+        return Body([_read_request(body)], explain)
+    if len(items) > ITEMS:
+        raise RequestError(f"`evaluations` holds {len(items)} items, send at most {ITEMS}")
+    defaults = {part: _object(body, part) for part in _PARTS if body.get(part) is not None}
+    until = SEMANTICS[semantic] if semantic else None
+    return Body([_read_item(item, defaults) for item in items], explain, until, single=False)
+
+
+def _read_item(item: Any, defaults: dict[str, Any]) -> Request | RequestError:
+    """One item over the defaults, by whole member (§7.1.1): an object of the item is never merged with a default."""
+    if type(item) is not dict:
+        return RequestError(f"the item is {_name(item)}, send an object")
+    own = {part: item[part] for part in _PARTS if item.get(part) is not None}
+    try:
+        return _read_request({**defaults, **own} if own else defaults)
+    except RequestError as error:
+        return error
+
+
+def _read_request(body: dict[str, Any]) -> Request:
+    subject, action, resource = body.get("subject"), body.get("action"), body.get("resource")
+    if type(action) is not dict:
+        raise _refuse_object("action", action)
+    name = action.get("name")
+    if type(name) is not str:
+        raise _refuse_text("action.name", name)
+    act = Act(name, _properties(action, "action") if "properties" in action else _NOTHING)
+    context = _object(body, "context") if "context" in body else _NOTHING
+    return Request(_read_thing(subject, "subject"), act, _read_thing(resource, "resource"), context)
+
+
+def _read_thing(raw: Any, role: str) -> Thing:
+    if type(raw) is not dict:
+        raise _refuse_object(role, raw)
+    kind, name = raw.get("type"), raw.get("id")
+    if type(kind) is not str:
+        raise _refuse_text(f"{role}.type", kind)
+    if type(name) is not str:
+        raise _refuse_text(f"{role}.id", name)
+    return Thing(kind, name, _properties(raw, role) if "properties" in raw else _NOTHING)
+
+
+def _object(body: dict[str, Any], member: str) -> dict[str, Any]:
+    """An optional object; absent and `null` are the empty one."""
+    value = body.get(member)
+    if value is None:
+        return _NOTHING
+    if type(value) is not dict:
+        raise _refuse_object(member, value)
+    return value
+
+
+def _properties(raw: dict[str, Any], role: str) -> dict[str, Any]:
+    value = raw["properties"]
+    if value is None:
+        return _NOTHING
+    if type(value) is not dict:
+        raise _refuse_object(f"{role}.properties", value)
+    return value
+
+
+def _read_explain(options: dict[str, Any]) -> bool:
+    wanted = options.get("explain")
+    if wanted is None:
+        return False
+    if wanted != REASONS:
+        raise RequestError(f"`options.explain` is {_quote(wanted)}, the one value it takes is `{REASONS}`")
+    return True
+
+
+def _refuse_object(where: str, value: Any) -> RequestError:
+    found = "is missing" if value is None else f"is {_name(value)}"
+    return RequestError(f"`{where}` {found}, send an object")
+
+
+def _refuse_text(where: str, value: Any) -> RequestError:
+    found = "is missing" if value is None else f"is {_name(value)}"
+    return RequestError(f"`{where}` {found}, send a string")
+
+
+def _name(value: Any) -> str:
+    return "null" if value is None else _NAMES.get(type(value), "a number")
+
+
+def _quote(value: Any) -> str:
+    return f"`{value[:64]}`" if isinstance(value, str) else _name(value)
+
+
+def write_single(decision: Decision, explain: bool) -> bytes:
+    """The body of one decision."""
+    if explain:
+        return orjson.dumps(_shape(decision, True))
+    return _ALLOW if decision.allowed else _DENY
+
+
+def write_batch(decisions: Sequence[Decision | RequestError], explain: bool) -> bytes:
+    """The body of a batch: `evaluations` in the order of the request and no `decision` beside it (§7.2)."""
+    return orjson.dumps({"evaluations": [_shape(decision, explain) for decision in decisions]})
+
+
+def _shape(decision: Decision | RequestError, explain: bool) -> dict[str, Any]:
+    if isinstance(decision, RequestError):
+        message = str(decision).encode("utf-8", "replace").decode()
+        return {"decision": False, "context": {"error": {"status": 400, "message": message}}}
+    if not explain:
+        return {"decision": decision.allowed}
+    return {"decision": decision.allowed, "context": _explain(decision)}
+
+
+def _explain(decision: Decision) -> dict[str, Any]:
+    context: dict[str, Any] = {
+        "reasons": [_shape_policy(policy) for policy in decision.reasons],
+        "errors": [{**_shape_policy(failure.policy), "error": failure.why} for failure in decision.errors],
+        "version": decision.version,
+    }
+    if decision.unsatisfied:
+        context["unsatisfied"] = [
+            {"id": policy.id, "file": policy.file, "line": policy.line} for policy in decision.unsatisfied
+        ]
+    return context
+
+
+def _shape_policy(policy: Policy) -> dict[str, Any]:
+    return {
+        "id": policy.id,
+        "effect": policy.effect.value,
+        "file": policy.file,
+        "line": policy.line,
+        "message": policy.message,
+        "engine": policy.engine.value,
+    }
