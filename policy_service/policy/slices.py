@@ -75,6 +75,10 @@ class Index:
             self._slices[key] = kept
         return kept
 
+    def forget(self) -> None:
+        """Let go of the slices that are kept ready."""
+        self._slices.clear()
+
     def whole(self) -> Slice:
         """All policies as one slice: what every slice must decide like."""
         return compile_slice(self._policies)

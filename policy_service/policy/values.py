@@ -56,7 +56,7 @@ def read_json(text: bytes | str) -> Any:
     if "\\u" in decoded and ("\\ud" in decoded or "\\uD" in decoded):
         _refuse_surrogates(value)
     if decoded.count("{") + decoded.count("[") > LIMITS.json_nesting:
-        _refuse_depth(value, LIMITS.json_nesting)
+        _refuse_depth(value, LIMITS.json_nesting - 1)
     return value
 
 

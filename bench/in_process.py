@@ -1,0 +1,126 @@
+"""What a decision costs in process, against bare cedarpy on the same policies, facts and context."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import cedarpy
+
+from bench.material import gatherer, groups, irrelevant, make_bundle, relevant, request
+from bench.timing import Row, compare, cpu_us, ratio_row
+from policy_service.policy.bundle import Bundle
+from policy_service.policy.decide import decide, decide_all
+from policy_service.policy.request import ask
+
+BARE = "`cedarpy.is_authorized` on the relevant policies"
+
+
+def rows() -> Iterator[Row]:
+    """One row a figure."""
+    ten = make_bundle({"p.cedar": relevant(10), "groups.csv": groups(10)})
+    many = make_bundle({"p.cedar": relevant(10) + "\n" + irrelevant(9_990), "groups.csv": groups(10)})
+    yield ratio_row("10 policies, warm: ask, gather, decide", BARE, "≤ 1.5", compare(ours(ten), bare(ten), 300))
+    yield ratio_row("10,000 policies, 10 relevant", "the same at 10", "≤ 1.5", compare(ours(many), ours(ten), 300))
+    yield ratio_row("first decision on a slice of 10", BARE, "≤ 6", compare(first(ten), bare(ten), 30))
+    yield ratio_row(
+        "a batch of 100 that shares facts, a decision",
+        "`is_authorized_batch` on the union of entities",
+        "≤ 2",
+        compare(batch(ten, 100), bare_batch(ten, 100), 5),
+        "µs a batch",
+    )
+    yield Row("a py-abac policy that matches", f"{per_policy(abac):.1f} µs")
+    yield Row("a casbin line that matches", f"{per_policy(casbin):.1f} µs")
+
+
+def ours(bundle: Bundle):
+    """From the request to the decision."""
+    asked = request()
+    return lambda: decide(bundle, gatherer(bundle).gather(ask(asked)))
+
+
+def first(bundle: Bundle):
+    """As `ours`, with no slice ready."""
+    asked = request()
+
+    def run() -> object:
+        bundle.index.forget()
+        return decide(bundle, gatherer(bundle).gather(ask(asked)))
+
+    return run
+
+
+def bare(bundle: Bundle):
+    """cedarpy alone: policies parsed, everything else as it comes."""
+    policies = cedarpy.PolicySet.from_str(relevant(10))
+    facts = gatherer(bundle).gather(ask(request()))
+    entities, question, context = facts.cedar_json, cedar_question(facts.question), json.dumps(facts.context)
+    return lambda: cedarpy.is_authorized({**question, "context": context}, policies, entities)
+
+
+def cedar_question(question) -> dict[str, object]:
+    return {
+        name: {"type": uid.type, "id": uid.id}
+        for name, uid in (
+            ("principal", question.principal),
+            ("action", question.action),
+            ("resource", question.resource),
+        )
+    }
+
+
+def batch(bundle: Bundle, count: int):
+    """One subject, `count` resources."""
+    asked = [request(number) for number in range(count)]
+
+    def run() -> object:
+        gather = gatherer(bundle).gather
+        return decide_all(bundle, [gather(ask(item)) for item in asked])
+
+    return run
+
+
+def bare_batch(bundle: Bundle, count: int):
+    policies = cedarpy.PolicySet.from_str(relevant(10))
+    every = [gatherer(bundle).gather(ask(request(number))) for number in range(count)]
+    union = {uid: entity for facts in every for uid, entity in facts.entities.items()}
+    entities = cedar_entities(every[0], union)
+    questions = [{**cedar_question(facts.question), "context": json.dumps(facts.context)} for facts in every]
+    return lambda: cedarpy.is_authorized_batch(questions, policies, entities)
+
+
+def cedar_entities(facts, union) -> str:
+    return type(facts)(facts.question, facts.slice, union, facts.context).cedar_json
+
+
+def per_policy(make) -> float:
+    """Microseconds that one more policy costs, between 10 and 60 of them."""
+    few, more = make_bundle(make(10)), make_bundle(make(60))
+    samples = [(cpu_us(ours(more), 100) - cpu_us(ours(few), 100)) / 50 for _ in range(7)]
+    return sorted(samples)[3]
+
+
+def abac(count: int) -> dict[str, str]:
+    return {
+        "p.abac.json": json.dumps(
+            [
+                {
+                    "uid": f"a{number}",
+                    "effect": "allow",
+                    "rules": {"resource": {"$.level": {"condition": "Lt", "value": 1}}},
+                    "targets": {"action_id": "read"},
+                }
+                for number in range(count)
+            ]
+        )
+    }
+
+
+def casbin(count: int) -> dict[str, str]:
+    model = (
+        "[request_definition]\nr = sub, obj, act\n[policy_definition]\np = sub, obj, act\n"
+        "[policy_effect]\ne = some(where (p.eft == allow))\n"
+        "[matchers]\nm = r.act == p.act && r.sub == p.sub && keyMatch(r.obj, p.obj)\n"
+    )
+    return {"c.casbin/model.conf": model, "c.casbin/policy.csv": "".join(f"p, u0, d{n}*, read\n" for n in range(count))}
