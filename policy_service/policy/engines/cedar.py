@@ -1,0 +1,287 @@
+"""Cedar by cedarpy, and the one file that calls it: parsing, compiling and evaluating policies.
+
+Nothing is parsed in a caller's thread: deep text overflows a small stack and kills the process, so that
+after the guard (`cedar_text`) one thread with a large stack parses everything. cedarpy's own decision is
+not used; what counts is which policies it names as satisfied and which as failed.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial, reduce
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import cedarpy
+
+from policy_service.model import Effect, Engine, Entity, Failure, Finding, Outcome, Policy, Uid, Value
+from policy_service.policy.engines import cedar_hazards, cedar_tree
+from policy_service.policy.engines.cedar_text import NotCedar, Piece, find_line, read_policies
+from policy_service.policy.scope import Needs, Scope
+from policy_service.policy.values import dumps
+
+if TYPE_CHECKING:
+    from policy_service.policy.facts import Facts
+    from policy_service.policy.request import Question
+
+T = TypeVar("T")
+
+STACK_BYTES = 64 * 1024 * 1024
+# how many policies are parsed before other work of the parsing thread gets its turn
+TURN = 50
+# broken policies of one file whose exact line is searched; the others are told by their first line
+SEARCHED = 50
+
+_FAILED = re.compile(r"error while evaluating policy `(policy\d+)`: (.*)", re.DOTALL)
+_ENTITIES = "failed to parse entities from:\n"
+_TOO_DEEP = "expression nesting exceeds"
+DEEP_SENTENCE = (
+    "the policy nests expressions deeper than 100 levels, split it, or write `[…].contains(…)` for many `||`"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CedarPolicy:
+    """One parsed policy; `text` is its own text, from the first annotation to the `;`."""
+
+    policy: Policy
+    scope: Scope
+    needs: Needs
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CedarSet:
+    """Policies ready to be evaluated together. cedarpy names them by their position: `policy0`, `policy1`, …"""
+
+    handle: cedarpy.PolicySet
+    policies: tuple[Policy, ...]
+    named: Mapping[str, Policy]
+    needs: Needs
+
+
+class _Parser:
+    """The one thread that parses. Started when first needed, and again in a forked child."""
+
+    def __init__(self) -> None:
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._jobs: SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = SimpleQueue()
+
+    def run(self, work: Callable[[], T]) -> T:
+        """The result of `work`, or what it raises, on the large stack."""
+        if threading.current_thread() is self._thread:
+            return work()
+        if self._thread is None or not self._thread.is_alive():
+            self._start()
+        future: Future[T] = Future()
+        self._jobs.put((future, work))
+        return future.result()
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is not None and self._thread.is_alive():
+                return
+            jobs: SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = SimpleQueue()
+            thread = threading.Thread(target=_work, args=(jobs,), name="cedar-parser", daemon=True)
+            # the size is global, so it is held no longer than it takes to start this thread
+            usual = threading.stack_size(STACK_BYTES)
+            try:
+                thread.start()
+            finally:
+                threading.stack_size(usual)
+            self._jobs, self._thread = jobs, thread
+
+
+def _work(jobs: SimpleQueue[tuple[Future[Any], Callable[[], Any]]]) -> None:
+    while True:
+        future, work = jobs.get()
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+        del future, work
+
+
+_PARSER = _Parser()
+
+
+def on_large_stack(work: Callable[[], T]) -> T:
+    """The result of `work` from the parsing thread; what it raises is raised here."""
+    return _PARSER.run(work)
+
+
+def parse(path: str, text: str) -> tuple[tuple[CedarPolicy, ...], list[Finding]]:
+    """The policies of one file, in its order, and what is wrong with it. Never raises for a bad text."""
+    pieces, findings = read_policies(path, text)
+    policies: list[CedarPolicy] = []
+    for start in range(0, len(pieces), TURN):
+        turn = list(enumerate(pieces[start : start + TURN], start + 1))
+        # a file with many broken policies is told about all of them, but searched for the exact line only so often
+        exact = len(findings) < SEARCHED
+        for result in on_large_stack(partial(_parse_turn, path, turn, exact)):
+            if isinstance(result, Finding):
+                findings.append(result)
+            else:
+                policies.append(result)
+    return tuple(policies), findings + _repeated(policies)
+
+
+def _repeated(policies: Iterable[CedarPolicy]) -> list[Finding]:
+    first: dict[str, Policy] = {}
+    findings = []
+    for compiled in policies:
+        policy = compiled.policy
+        taken = first.setdefault(policy.id, policy)
+        if taken is not policy:
+            sentence = f"the policy id `{policy.id}` is taken by line {taken.line}, give it another `@id`"
+            findings.append(Finding(policy.file, policy.line, sentence))
+    return findings
+
+
+def _parse_turn(path: str, turn: Sequence[tuple[int, Piece]], exact: bool) -> list[CedarPolicy | Finding]:
+    return [_parse_piece(path, number, piece, exact) for number, piece in turn]
+
+
+def _parse_piece(path: str, number: int, piece: Piece, exact: bool) -> CedarPolicy | Finding:
+    try:
+        tree = cedarpy.policies_to_pst(piece.text)
+        if tree.templates:
+            raise NotCedar("a template is never linked here, name an entity instead of `?principal` or `?resource`", 1)
+        (node,) = tree.static_policies.values()
+        identifier = node.annotations.get("id", f"{path.rpartition('/')[2]}#{number}")
+        if not identifier:
+            raise NotCedar("the `@id` is empty, give it a text or leave it out", 1)
+        message = node.annotations.get("message") or node.annotations.get("description") or ""
+        policy = Policy(identifier, Effect(node.effect), path, piece.line, Engine.CEDAR, message)
+        return CedarPolicy(policy, cedar_tree.read_scope(node), cedar_tree.read_needs(node), piece.text)
+    except NotCedar as error:
+        return Finding(path, piece.line, str(error))
+    # a panic of cedarpy is no `Exception`; nothing that a file says may get past here
+    except BaseException as error:
+        message = str(error)
+        if _TOO_DEEP in message:
+            return Finding(path, piece.line, DEEP_SENTENCE)
+        line = piece.line + (find_line(piece.text, message, cedarpy.policies_to_pst) - 1 if exact else 0)
+        return Finding(path, line, f"invalid Cedar: {message}")
+
+
+def may_fail(policy: CedarPolicy) -> tuple[str, ...]:
+    """Why a policy can fail to evaluate, a sentence each; a forbid that fails denies.
+
+    A hint: an attribute that no `has` guards, a value whose type nobody checked, an extension literal that
+    does not parse, an overflow.
+    """
+    (node,) = on_large_stack(partial(cedarpy.policies_to_pst, policy.text)).static_policies.values()
+    return cedar_hazards.read_hazards(node, _is_literal)
+
+
+def _is_literal(function: str, text: str) -> bool:
+    """Whether an extension function accepts this text."""
+    condition = f"{function}(context.text) == {function}(context.text)"
+    policies = on_large_stack(
+        partial(cedarpy.PolicySet.from_str, f"permit(principal, action, resource) when {{ {condition} }};")
+    )
+    anyone = {"type": "Any", "id": ""}
+    request = {"principal": anyone, "action": {"type": "Action", "id": ""}, "resource": anyone}
+    return bool(cedarpy.is_authorized({**request, "context": {"text": text}}, policies, "[]").allowed)
+
+
+def validate_text(text: str, schema: cedarpy.Schema) -> list[tuple[int, str]]:
+    """What Cedar's validator says of policies: position and sentence. For the parsing thread."""
+    result = cedarpy.validate_policies(text, schema, release_gil=True)
+    return [(int(error.policy_id.removeprefix("policy") or 0), error.error) for error in result.errors]
+
+
+def read_schema(text: str) -> cedarpy.Schema:
+    """A schema's text as Cedar understands it; `ValueError` where it does not. For the parsing thread."""
+    return cedarpy.Schema.from_str(text)
+
+
+def compile_set(policies: Sequence[CedarPolicy]) -> CedarSet:
+    """The policies as one set; their order is the order of what `evaluate` reports."""
+    text = "\n".join(policy.text for policy in policies)
+    handle = on_large_stack(partial(cedarpy.PolicySet.from_str, text))
+    told = tuple(policy.policy for policy in policies)
+    named = {f"policy{position}": policy for position, policy in enumerate(told)}
+    return CedarSet(handle, told, named, reduce(Needs.join, (policy.needs for policy in policies), Needs()))
+
+
+def evaluate(cedar_set: CedarSet, facts: Facts) -> Outcome:
+    """Which policies are satisfied and which failed.
+
+    cedarpy names only what determined its own decision: the satisfied forbids where there is one, else the
+    satisfied permits. So a permit that a forbid overrides is not in `satisfied`; that a policy failed is
+    always told. Where Cedar gives no answer at all, nothing is satisfied and every policy failed.
+    """
+    entities = entities_json(facts.entities, cedar_set.needs.hierarchy)
+    return _ask(cedar_set, entities, [_request(facts.question, facts.context)])[0]
+
+
+def evaluate_batch(
+    cedar_set: CedarSet, entities: str, questions: Sequence[tuple[Question, Mapping[str, Value]]]
+) -> list[Outcome]:
+    """`evaluate` for questions, each with its context, that share what `entities_json` gave for all of them."""
+    return _ask(cedar_set, entities, [_request(question, context) for question, context in questions])
+
+
+def entities_json(entities: Mapping[Uid, Entity | None], hierarchy: bool) -> str:
+    """The Cedar JSON of the entities that are known; their `parents` are all their ancestors.
+
+    Ancestors are sent where `hierarchy` asks for them, an action's always. What has neither attributes nor
+    tags nor ancestors is left out: to Cedar it is the same as an entity that does not exist.
+    """
+    sent = []
+    for uid, entity in entities.items():
+        if entity is None:
+            continue
+        _, attributes, parents, tags = entity
+        if not hierarchy and not (uid.type == "Action" or uid.type.endswith("::Action")):
+            parents = frozenset()
+        if attributes or parents or tags:
+            above = [{"type": parent.type, "id": parent.id} for parent in parents]
+            told = {"uid": {"type": uid.type, "id": uid.id}, "attrs": attributes, "parents": above}
+            if tags:
+                told["tags"] = tags
+            sent.append(told)
+    return dumps(sent).decode()
+
+
+def _request(question: Question, context: Mapping[str, Value]) -> dict[str, Any]:
+    principal, action, resource = question.principal, question.action, question.resource
+    return {
+        "principal": {"type": principal.type, "id": principal.id},
+        "action": {"type": action.type, "id": action.id},
+        "resource": {"type": resource.type, "id": resource.id},
+        "context": dumps(context).decode() if context else "{}",
+    }
+
+
+def _ask(cedar_set: CedarSet, entities: str, requests: list[dict[str, Any]]) -> list[Outcome]:
+    try:
+        results = cedarpy.is_authorized_batch(requests, cedar_set.handle, entities)
+    except Exception as error:  # what can't even be handed over, such as half of a surrogate pair
+        return [_fail_all(cedar_set, str(error))] * len(requests)
+    return [_read(cedar_set, result, entities) for result in results]
+
+
+def _read(cedar_set: CedarSet, result: cedarpy.AuthzResult, entities: str) -> Outcome:
+    diagnostics = result.diagnostics
+    if result.decision is cedarpy.Decision.NoDecision:
+        return _fail_all(cedar_set, "; ".join(diagnostics.errors).replace(_ENTITIES + entities, "entities"))
+    named = cedar_set.named
+    failed = []
+    for error in diagnostics.errors:
+        told = _FAILED.match(error)
+        if told is None:
+            return _fail_all(cedar_set, error)
+        failed.append(Failure(named[told[1]], told[2]))
+    return Outcome(tuple([named[reason] for reason in diagnostics.reasons]), tuple(failed))
+
+
+def _fail_all(cedar_set: CedarSet, why: str) -> Outcome:
+    return Outcome((), tuple(Failure(policy, f"cedar could not decide: {why}") for policy in cedar_set.policies))
