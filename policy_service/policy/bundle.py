@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from policy_service.model import Entity, Finding, Policy, Uid, Version
 from policy_service.policy.engines import cedar_schema
-from policy_service.policy.files import Layer
+from policy_service.policy.layer import Layer
 from policy_service.policy.groups import Groups
-from policy_service.policy.slices import AnyPolicy, Index
+from policy_service.policy.slices import Index
 
 _NOTHING: frozenset[Uid] = frozenset()
 
@@ -39,7 +39,7 @@ class Bundle:
     @property
     def policies(self) -> tuple[Policy, ...]:
         """Who is in the bundle, the platform's first."""
-        return tuple(policy.policy for layer in (self.platform, self.layer) for policy in compiled(layer))
+        return tuple(policy.policy for layer in (self.platform, self.layer) for policy in layer.policies)
 
     def action_ancestors(self, action: Uid) -> frozenset[Uid]:
         """The action groups an action is in, by the schemas."""
@@ -57,18 +57,13 @@ def join(platform: Layer, layer: Layer, version: Version) -> tuple[Bundle | None
         findings += found or cedar_schema.validate(layer.cedar, schema)
     if findings:
         return None, findings
-    index = Index([*compiled(platform), *compiled(layer)])
+    index = Index([*platform.policies, *layer.policies])
     actions = cedar_schema.action_parents(schema) if schema else {}
     return Bundle(layer.tenant or "", version, str(version), platform, layer, index, actions), []
 
 
-def compiled(layer: Layer) -> tuple[AnyPolicy, ...]:
-    """The policies of a layer in all three languages."""
-    return (*layer.cedar, *layer.abac, *layer.casbin)
-
-
 def _clashes(platform: Layer, layer: Layer) -> list[Finding]:
-    taken = {policy.policy.id: policy.policy for policy in compiled(platform)}
+    taken = {policy.policy.id: policy.policy for policy in platform.policies}
     return [
         Finding(
             policy.policy.file,
@@ -76,6 +71,6 @@ def _clashes(platform: Layer, layer: Layer) -> list[Finding]:
             f"the policy id `{policy.policy.id}` is taken by {taken[policy.policy.id].file}:"
             f"{taken[policy.policy.id].line}, give it another `@id`",
         )
-        for policy in compiled(layer)
+        for policy in layer.policies
         if policy.policy.id in taken
     ]

@@ -131,10 +131,9 @@ def parse_cases(path: str, text: str) -> tuple[tuple[Case, ...], list[Finding]]:
     ]
     if findings:
         return (), findings
-    entities, wrong = read_entities(raw.get("entities", []), service=True)
+    entities, wrong = read_entities(raw.get("entities", []))
     if wrong:
-        line = document.line(("entities",))
-        return (), [Finding(path, line, sentence) for sentence in wrong]
+        return (), [Finding(path, document.line(("entities", index)), sentence) for index, sentence in wrong]
     cases: list[Case] = []
     for position, item in enumerate(raw["cases"]):
         line = document.line(("cases", position))

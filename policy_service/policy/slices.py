@@ -22,7 +22,6 @@ from policy_service.policy.engines.cedar import CedarPolicy, CedarSet
 from policy_service.policy.scope import Compiled, Key, Needs
 
 Level: TypeAlias = dict[Key | None, Any]
-AnyPolicy: TypeAlias = CedarPolicy | AbacPolicy | CasbinLine
 
 # slices kept ready per bundle; each holds a compiled policy set
 KEPT = 1_024
@@ -42,7 +41,7 @@ class Slice:
 class Index:
     """The policies of one bundle by scope."""
 
-    def __init__(self, policies: Sequence[AnyPolicy]) -> None:
+    def __init__(self, policies: Sequence[Compiled]) -> None:
         self._policies = tuple(policies)
         self._root: Level = {}
         self._slices: dict[tuple[int, ...], Slice] = {}
@@ -97,7 +96,7 @@ def action_keys(uid: Uid, ancestors: Collection[Uid]) -> set[Key | None]:
     return {None, ("==", uid), ("in", uid), *(("in", ancestor) for ancestor in ancestors)}
 
 
-def compile_slice(policies: Iterable[AnyPolicy]) -> Slice:
+def compile_slice(policies: Iterable[Compiled]) -> Slice:
     """One slice of these policies, in their order."""
     chosen = tuple(policies)
     in_cedar = tuple(policy for policy in chosen if isinstance(policy, CedarPolicy))

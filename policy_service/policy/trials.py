@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from policy_service.errors import RequestError
-from policy_service.model import Decision, Entity, Extension, Finding, Uid
-from policy_service.policy.bundle import Bundle
+from policy_service.model import Decision, Entity, Extension, Finding, Uid, Version
+from policy_service.policy.bundle import Bundle, join
 from policy_service.policy.cases import Case
 from policy_service.policy.decide import decide
 from policy_service.policy.facts import Gatherer
 from policy_service.policy.groups import Groups
+from policy_service.policy.layer import Layer
 from policy_service.policy.request import ask
 from policy_service.policy.values import read_record
 
@@ -26,8 +27,12 @@ class CaseReport:
 
 
 def run(bundle: Bundle, late: Callable[[], bool] = lambda: False) -> CaseReport:
-    """Run the platform's and the tenant's cases, until `late()`; those left are named in `not_run`."""
-    cases = (*bundle.platform.cases, *bundle.layer.cases)
+    """Run the cases of a tenant, until `late()`; those left are named in `not_run`.
+
+    The platform's cases speak of the platform alone (`platform_bundle`): a tenant may well forbid more, and
+    permit what no platform policy speaks of.
+    """
+    cases = bundle.layer.cases
     findings = []
     groups = _Groups(bundle.groups)
     for position, case in enumerate(cases):
@@ -37,6 +42,12 @@ def run(bundle: Bundle, late: Callable[[], bool] = lambda: False) -> CaseReport:
         if sentence:
             findings.append(Finding(case.file, case.line, sentence))
     return CaseReport(tuple(findings), len(cases), ())
+
+
+def platform_bundle(platform: Layer) -> tuple[Bundle | None, list[Finding]]:
+    """The platform's files as a bundle of their own, with the platform's cases to run, or why there is none."""
+    nobody = Layer(root=platform.root, tenant="platform", cases=platform.cases)
+    return join(replace(platform, cases=()), nobody, Version(""))
 
 
 class _Groups:
