@@ -13,7 +13,7 @@ from typing import Any
 
 from policy_service.model import Entity, Finding, Uid, Value
 from policy_service.policy.groups import find_cycle
-from policy_service.policy.names import GROUP, entity_text, is_cedar_path, is_reserved
+from policy_service.policy.names import GROUP, SERVICE, entity_text, is_cedar_path, is_reserved
 from policy_service.policy.values import NotJson, read_json, read_record
 
 RESERVED_ATTRIBUTES = frozenset({"tenant", "groups", "authn"})
@@ -33,15 +33,18 @@ def parse_entities(path: str, text: str) -> tuple[dict[Uid, Entity], list[Findin
     return ({}, findings) if findings else (entities, [])
 
 
-def read_entities(raw: Any) -> tuple[dict[Uid, Entity], list[tuple[int, str]]]:
-    """The entities of parsed JSON or YAML by uid, and the position and sentence of each that is wrong."""
+def read_entities(raw: Any, *, service: bool = False) -> tuple[dict[Uid, Entity], list[tuple[int, str]]]:
+    """The entities of parsed JSON or YAML by uid, and the position and sentence of each that is wrong.
+
+    With `service`, as in cases, they may be of the service's own types and name groups as parents.
+    """
     entities: dict[Uid, Entity] = {}
     if not isinstance(raw, list):
         return {}, [(0, 'no list of entities, write `[{"uid": {"type", "id"}, "attrs": {}, "parents": []}]`')]
     wrong: list[tuple[int, str]] = []
     for index, item in enumerate(raw):
         try:
-            entity = _read_entity(item)
+            entity = _read_entity(item, service)
             if entity.uid in entities:
                 raise ValueError(f"`{entity_text(entity.uid)}` stands twice, keep one")
         except ValueError as error:
@@ -55,7 +58,7 @@ def read_entities(raw: Any) -> tuple[dict[Uid, Entity], list[tuple[int, str]]]:
     return entities, wrong
 
 
-def _read_entity(raw: Any) -> Entity:
+def _read_entity(raw: Any, service: bool) -> Entity:
     if not isinstance(raw, dict):
         raise ValueError('an item is no object, write `{"uid": {"type", "id"}, "attrs": {}, "parents": []}`')
     unknown = sorted(raw.keys() - _MEMBERS)
@@ -63,7 +66,7 @@ def _read_entity(raw: Any) -> Entity:
         raise ValueError(f"`{unknown[0]}` is no member of an entity, which has `uid`, `attrs`, `parents` and `tags`")
     uid = _read_uid(raw.get("uid"), "uid")
     named = entity_text(uid)
-    if is_reserved(uid.type):
+    if _is_refused(uid.type, service):
         raise ValueError(f"`{named}` has a type that only the service may make, give it another")
     attributes = _read_values(raw.get("attrs"), "attrs", named)
     reserved = sorted(attributes.keys() & RESERVED_ATTRIBUTES)
@@ -77,16 +80,22 @@ def _read_entity(raw: Any) -> Entity:
     return Entity(
         uid,
         attributes,
-        frozenset(_read_parent(parent, named) for parent in parents),
+        frozenset(_read_parent(parent, named, service) for parent in parents),
         _read_values(raw.get("tags"), "tags", named),
     )
 
 
-def _read_parent(raw: Any, child: str) -> Uid:
+def _is_refused(kind: str, service: bool) -> bool:
+    return is_reserved(kind) and not (service and kind.startswith(f"{SERVICE}::") and not kind.endswith("::Action"))
+
+
+def _read_parent(raw: Any, child: str, service: bool) -> Uid:
     uid = _read_uid(raw, "parents")
+    if uid.type == GROUP and service:
+        return uid
     if uid.type == GROUP:
         raise ValueError(f"`{child}` has the parent `{entity_text(uid)}`, membership is written in groups.csv")
-    if is_reserved(uid.type):
+    if _is_refused(uid.type, service):
         raise ValueError(f"`{child}` has the parent `{entity_text(uid)}`, whose type only the service may make")
     return uid
 
