@@ -23,6 +23,7 @@ _TOKEN = re.compile(
     r"|(?P<number>[0-9]++)"
 )
 _QUOTED = re.compile(r"`([^`]+)`|: (\w+)$")
+_ESCAPE = re.compile(r"\\(?:u\{([0-9A-Fa-f_]*[0-9A-Fa-f][0-9A-Fa-f_]*)\}|x([0-9A-Fa-f]{2})|(.))")
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 _CLOSES = {")": "(", "]": "[", "}": "{", ">": "<"}
 
@@ -196,3 +197,16 @@ def _only_ends(text: str, parse_text: Callable[[str], object]) -> bool:
     except ValueError as error:
         return "unexpected end of input" in str(error)
     return True
+
+
+def unquote(token: str) -> str:
+    """The text of a string token; any other token as it is."""
+    return _ESCAPE.sub(_unescape, token[1:-1]) if token.startswith('"') else token
+
+
+def _unescape(match: re.Match[str]) -> str:
+    code, letter = match[1] or match[2], match[3]
+    if code:
+        point = int(code.replace("_", ""), 16)
+        return chr(point) if point < 0x110000 else "\ufffd"
+    return {"n": "\n", "r": "\r", "t": "\t", "0": "\0"}.get(letter, letter)

@@ -1,0 +1,213 @@
+"""Cedar schemas: read, bounded, joined, and what policies are validated against when files are loaded.
+
+A tenant's schema is checked together with the platform's: the joined text declares `Group` once and holds
+the platform's namespace `PolicyService`, and the platform's actions accept the tenant's entity types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from math import prod
+from typing import NamedTuple
+
+from policy_service.model import Finding, Uid
+from policy_service.policy.engines.cedar import CedarPolicy, on_large_stack, read_schema, validate_text
+from policy_service.policy.engines.cedar_declarations import (
+    Declaration,
+    applies_at,
+    applies_of,
+    check_sizes,
+    parents_of,
+    read_declarations,
+    types_of,
+)
+from policy_service.policy.engines.cedar_text import NotCedar, Token, find_line, line_of, scan, unquote
+from policy_service.policy.names import ESCAPE, GROUP, SERVICE
+
+# principal types × resource types × actions, summed over the policies of a layer; a million take about ten seconds
+CHECKED = 1_000_000
+# sentences about one policy; the rest is most often the same for other types
+TOLD = 5
+
+
+class Schema(NamedTuple):
+    """One schema file that could be read: its entity types, and its actions with all their ancestors."""
+
+    path: str
+    text: str
+    types: tuple[str, ...]
+    actions: Mapping[Uid, frozenset[Uid]]
+
+
+def parse_schema(path: str, text: str, *, platform: bool = False) -> tuple[Schema | None, list[Finding]]:
+    """One schema file. The platform's must be whole; a tenant's is checked by Cedar when it is joined."""
+    try:
+        declarations = _guard(text)
+    except NotCedar as error:
+        return None, [Finding(path, error.line, str(error))]
+    findings = _refuse(path, text) if platform else _reserved(path, text, declarations)
+    if findings:
+        return None, findings
+    return Schema(path, text, types_of(declarations), parents_of(declarations)), []
+
+
+def join_schemas(platform: str, tenant: str, path: str) -> tuple[str, list[Finding]]:
+    """The text of both schemas as one, and what is wrong with the tenant's, which is the file `path`.
+
+    The tenant's entity types are added to whom the platform's actions apply to: without that Cedar finds no
+    action for a policy about them.
+    """
+    _, findings = parse_schema(path, tenant)
+    if findings:
+        return "", findings
+    try:
+        check_sizes(tenant, [*read_declarations(platform), *read_declarations(tenant)])
+    except NotCedar as error:
+        return "", [Finding(path, 1, f"{error}, together with the platform's")]
+    head = _apply_to(platform, types_of(read_declarations(tenant))) + "\n"
+    return head + tenant, _refuse(path, tenant, head)
+
+
+def action_parents(schema: str) -> Mapping[Uid, frozenset[Uid]]:
+    """Every action that a schema's text declares, with all its ancestors. The text must have been checked."""
+    return parents_of(read_declarations(schema))
+
+
+def action_names(schema: str) -> frozenset[Uid]:
+    """Every action that a schema's text declares. The text must have been checked."""
+    return frozenset(action_parents(schema))
+
+
+def validate(policies: Sequence[CedarPolicy], schema: str) -> list[Finding]:
+    """What Cedar's validator says of policies against a schema's text that has been checked."""
+    if not policies:
+        return []
+    thinned = _thin(schema, policies)
+    combinations = sum(_combinations(action) for action in _actions(thinned))
+    if combinations * len(policies) > CHECKED:
+        sentence = (
+            f"{len(policies)} policies are too many to check against {combinations} combinations of principal, "
+            "action and resource types, declare fewer types or leave the schema out"
+        )
+        return [Finding(policies[0].policy.file, policies[0].policy.line, sentence)]
+    try:
+        compiled = on_large_stack(partial(read_schema, thinned))
+    except ValueError as error:
+        return [Finding(policies[0].policy.file, policies[0].policy.line, f"the schema can't be used: {error}")]
+    findings = []
+    for policy in policies:
+        told = on_large_stack(partial(validate_text, policy.text, compiled))
+        sentences = sorted({sentence.removeprefix("for policy `policy0`, ") for _, sentence in told})
+        findings += [Finding(policy.policy.file, policy.policy.line, sentence) for sentence in sentences[:TOLD]]
+    return findings
+
+
+def _guard(text: str) -> list[Declaration]:
+    declarations = read_declarations(text)
+    check_sizes(text, declarations)
+    return declarations
+
+
+def _refuse(path: str, text: str, head: str = "") -> list[Finding]:
+    """What Cedar says of a schema that comes after `head`."""
+    parse: Callable[[str], object] = lambda part: read_schema(head + part)  # noqa: E731
+    return on_large_stack(partial(_try, path, text, parse))
+
+
+def _try(path: str, text: str, parse: Callable[[str], object]) -> list[Finding]:
+    try:
+        parse(text)
+    except BaseException as error:
+        message = str(error)
+        return [
+            Finding(
+                path,
+                find_line(text, message, parse),
+                f"invalid schema: {message.removeprefix('error parsing schema: ')}",
+            )
+        ]
+    return []
+
+
+def _reserved(path: str, text: str, declarations: Sequence[Declaration]) -> list[Finding]:
+    """What a tenant's schema may not declare, because only the service makes such entities."""
+    findings = []
+    for declaration in declarations:
+        named = [(declaration.full(name), name) for name in declaration.names]
+        if declaration.kind == "namespace":
+            named = [(declaration.namespace, name) for name in declaration.rest]
+        for full, name in named:
+            reserved = _reserved_part(declaration.kind, full)
+            if reserved:
+                line = line_of(text, name.start)
+                findings.append(Finding(path, line, f"`{full}` can't be declared here, {reserved}"))
+    return findings
+
+
+def _reserved_part(kind: str, name: str) -> str:
+    parts = name.split("::")
+    if parts[0] == SERVICE:
+        return f"`{SERVICE}` is the service's own namespace" if kind == "namespace" else ""
+    if kind == "action":
+        return ""
+    if name == GROUP:
+        return f"`{GROUP}` is declared by the platform's schema"
+    if parts[-1] == "Action":
+        return "`Action` is the type of actions"
+    return f"names that start with `{ESCAPE}` are the service's own" if parts[0].startswith(ESCAPE) else ""
+
+
+def _actions(schema: str) -> list[Declaration]:
+    return [declaration for declaration in read_declarations(schema) if declaration.kind == "action"]
+
+
+def _combinations(action: Declaration) -> int:
+    return prod(len(applies.types) for applies in applies_of(action))
+
+
+def _apply_to(platform: str, types: Sequence[str]) -> str:
+    """The platform's schema with its actions applying to these types as well."""
+    edits = []
+    for action in _actions(platform):
+        for applies in applies_of(action):
+            told = ", ".join(dict.fromkeys((*applies.types, *types)))
+            edits.append((applies.tokens[0].start, _end(applies.tokens), f"[{told}]"))
+    return _edit(platform, edits)
+
+
+def _thin(schema: str, policies: Sequence[CedarPolicy]) -> str:
+    """The schema with one of several actions that no policy names and that are declared alike.
+
+    Cedar checks a policy for every combination of an action with a principal's and a resource's type. What
+    it says of one action it says of another with the same groups, types and context; so the others are
+    left without whom they apply to.
+    """
+    named = {unquote(token.text) for policy in policies for token in scan(policy.text) if token.kind == "string"}
+    seen: set[tuple[str, ...]] = set()
+    edits = []
+    for action in _actions(schema):
+        body = action.rest[applies_at(action) :]
+        if not body:
+            continue
+        alike = (action.namespace, *(token.text for token in action.rest))
+        kept = [name.text for name in action.names if unquote(name.text) in named]
+        others = [name.text for name in action.names if name.text not in kept]
+        if alike not in seen:
+            kept, others = kept + others[:1], others[1:]
+            seen.add(alike)
+        if others:
+            groups = schema[action.rest[0].start : body[0].start]
+            whole = f"{', '.join(kept)} {schema[action.rest[0].start : _end(body)]}; action " if kept else ""
+            edits.append((action.names[0].start, _end(body), f"{whole}{', '.join(others)} {groups}"))
+    return _edit(schema, edits)
+
+
+def _end(tokens: Sequence[Token]) -> int:
+    return tokens[-1].start + len(tokens[-1].text)
+
+
+def _edit(text: str, edits: Iterable[tuple[int, int, str]]) -> str:
+    for start, end, told in sorted(edits, reverse=True):
+        text = text[:start] + told + text[end:]
+    return text
