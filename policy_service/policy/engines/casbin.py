@@ -20,7 +20,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import casbin
+from casbin.config.config import Config
+from casbin.model.function import FunctionMap
+from casbin.util.expression import SimpleEval
 
 from policy_service.model import Effect, Engine, Failure, Finding, Outcome, Policy
 from policy_service.policy.engines.casbin_matcher import TRUTH
@@ -34,8 +36,6 @@ from policy_service.policy.scope import Needs, Scope
 
 if TYPE_CHECKING:
     from policy_service.policy.facts import Facts
-
-_LIBRARY: Any = casbin  # it has no types
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def parse(folder: str, model: str, policy: str) -> tuple[tuple[CasbinLine, ...],
     try:
         if model.startswith("\ufeff") or "\0" in model:
             raise ValueError("the file holds a byte order mark or a NUL, take it out")
-        read = _LIBRARY.config.Config.new_config_from_text(model)._data
+        read = Config.new_config_from_text(model)._data  # type: ignore[no-untyped-call]
     except (RuntimeError, ValueError) as error:
         return (), [Finding(path, 1, f"casbin can't read the model: {error}")]
     accepted, findings = read_model(path, model, read)
@@ -199,7 +199,7 @@ def _guard_text(function: Callable[..., Any], name: str) -> Callable[[Any, str],
     return lambda value, pattern: bool(function(text_of(value, name), pattern))
 
 
-_TABLE = _LIBRARY.model.FunctionMap.load_function_map().get_functions()
+_TABLE = FunctionMap.load_function_map().get_functions()  # type: ignore[no-untyped-call]
 _FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
     "keyMatch": _guard_text(_TABLE["keyMatch"], "keyMatch"),
     "ipMatch": _guard_text(_TABLE["ipMatch"], "ipMatch"),
@@ -214,7 +214,7 @@ class _Local(threading.local):
 
     def __init__(self) -> None:
         with _MAKING:  # its constructor changes the filters of `warnings`, which all threads share
-            self.evaluator = _LIBRARY.util.SimpleEval("", {})
+            self.evaluator: Any = SimpleEval("", {})  # type: ignore[no-untyped-call]
         self.evaluator.operators[ast.In] = _is_member
         self.evaluator.operators[ast.NotIn] = lambda value, members: not _is_member(value, members)
 

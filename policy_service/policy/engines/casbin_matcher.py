@@ -280,9 +280,8 @@ class _Reader:
 
     def column(self, name: str, rest: list[str]) -> str:
         if name not in self.names.columns or name == "eft":
-            raise MatcherError(
-                f"[policy_definition] has no `{name}` to compare, it has {', '.join(self.names.columns)}"
-            )
+            known = ", ".join(f"`{column}`" for column in self.names.columns if column != "eft")
+            raise MatcherError(f"[policy_definition] has no `{name}` to compare, only {known}")
         if rest:
             raise MatcherError(f"`p.{name}` is text, it has no `{rest[0]}`")
         return f"p.{name}"

@@ -135,7 +135,7 @@ def _compile_bytes(expression: str) -> Any:
         options = re2.Options()
         options.log_errors = False
         options.max_mem = 1 << 20
-        compiled = re2.compile(expression.encode(), options)
+        compiled = re2.compile(expression.encode(), options)  # type: ignore[no-untyped-call]
     except (re.error, re2.error, RecursionError, OverflowError) as error:
         why = error.args[0] if error.args else "it can't be compiled"
         why = why.decode() if isinstance(why, bytes) else why

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _NOT_A_ROLE = "\0"
 
 
-class Unreadable(Exception):  # noqa: N818  # a KeyError or TypeError would be swallowed by the library
+class Unreadable(Exception):  # a KeyError or TypeError would be swallowed by the library
     """A name that the request does not have, or that can be read in two ways."""
 
 
@@ -64,8 +64,8 @@ class Asked:
         def has_role(target: str, role: str) -> bool:
             key = (function, target)
             if key not in self._reached:
-                sure, doubtful = self._starts(target)
-                self._reached[key] = self._roles.climb(function, sure), self._roles.climb(function, doubtful)
+                own, unsure = self._starts(target)
+                self._reached[key] = self._roles.climb(function, own), self._roles.climb(function, unsure)
             sure, doubtful = self._reached[key]
             if role in sure:
                 return True
