@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from policy_service.policy.facts import Facts
 
 _EFFECTS: Final = {"allow": Effect.PERMIT, "deny": Effect.FORBID}
+_SENTENCE: Final = 500
 _UID: Final = re.compile(r'"uid"\s*:\s*')
 _GAP: Final = re.compile(r"[\s,]*")
 
@@ -76,7 +77,7 @@ def parse(path: str, text: str) -> tuple[tuple[AbacPolicy, ...], list[Finding]]:
     try:
         raw = read_json(text)
     except NotJson as error:
-        return (), [Finding(path, error.line, str(error))]
+        return (), [Finding(path, error.line, _clean(str(error)))]
     policies: list[AbacPolicy] = []
     findings: list[Finding] = []
     many = isinstance(raw, list)
@@ -89,10 +90,16 @@ def parse(path: str, text: str) -> tuple[tuple[AbacPolicy, ...], list[Finding]]:
             findings.append(Finding(path, line, f"a policy is larger than {LIMITS.policy_bytes} bytes, split it"))
             continue
         policy, sentences = _read_policy(path, line, record)
-        findings += [Finding(path, line, sentence) for sentence in sentences]
+        findings += [Finding(path, line, _clean(sentence)) for sentence in sentences]
         if policy:
             policies.append(policy)
     return ((), findings) if findings else (tuple(policies), [])
+
+
+def _clean(sentence: str) -> str:
+    """One printable line: what a file holds must not write lines of its own into a report."""
+    shown = sentence if len(sentence) <= _SENTENCE else f"{sentence[: _SENTENCE - 1]}…"
+    return "".join(part if part.isprintable() else ascii(part)[1:-1] for part in shown)
 
 
 def _locate(text: str, records: Sequence[Any], end: int) -> Iterator[tuple[int, int]]:

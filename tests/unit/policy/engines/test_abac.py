@@ -116,6 +116,12 @@ def test_a_policy_that_is_wrong_is_a_finding(raw: dict[str, Any], why: str) -> N
     assert any(sentence.startswith(why) for sentence in find(raw)), find(raw)
 
 
+def test_a_finding_is_one_line() -> None:
+    (sentence,) = find(policy(**{"x\nacme.cedar:1: all is well\u2028\x1b": 1}))
+    assert "`x\\nacme.cedar:1: all is well\\u2028\\x1b`" in sentence
+    assert len(find(policy(**{"x" * 10_000: 1}))[0]) == 500
+
+
 def test_priority_0_is_the_default() -> None:
     assert find(policy(priority=0)) == []
 

@@ -84,7 +84,7 @@ def test_a_regular_expression_means_what_re2_says(expression: str, text: str, fo
 
 @pytest.mark.parametrize(
     "expression",
-    ["(a", "[z-a]", "*a", "(?=a)b", r"(a)\1", r"a\Z", "a" * 1_001, "((a{30}){30}){30}", r"\pL{400}", "(" * 1_000, "\\"],
+    ["(a", "[z-a]", "*a", "(?=a)b", r"(a)\1", r"a\Z", "a" * 1_001, "((a{30}){30}){30}", r"\pL{15}", "(" * 1_000, "\\"],
 )
 def test_what_re2_cannot_run_is_a_finding(expression: str) -> None:
     (sentence,) = find(policy({"subject": {"$.x": {"condition": "RegexMatch", "value": expression}}}))
