@@ -11,9 +11,10 @@ import secrets
 from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import ip_address
+from time import time
 
 from policy_service.access.authorize import Batch, Service, authorize
-from policy_service.errors import Forbidden, PolicyServiceError, RequestError, Unauthenticated
+from policy_service.errors import Forbidden, PolicyServiceError, RequestError
 from policy_service.model import Caller
 from policy_service.policy.values import read_json
 from policy_service.web.errors import INTERNAL, Answer, Headers, NotFound, TooLarge, WrongMethod, problem, refuse
@@ -103,9 +104,7 @@ def _require_get(method: str) -> None:
 def _authenticate(service: Service, headers: Mapping[str, str], tenant: str | None) -> Caller:
     """The caller of the bearer key; a key of another tenant than the path names is no better than a wrong one."""
     scheme, _, key = headers.get("authorization", "").partition(" ")
-    caller = service.keys.find(key.strip() if scheme.lower() == "bearer" else "")
-    if tenant is not None and tenant != caller.tenant:
-        raise Unauthenticated("the key belongs to another tenant")
+    caller = service.keys.find(key.strip() if scheme.lower() == "bearer" else "", tenant=tenant, now=time())
     if SCOPE not in caller.scopes:
         raise Forbidden(f"the key lacks the scope `{SCOPE}`, make one with `policy-service key new --scope {SCOPE}`")
     return caller

@@ -7,13 +7,13 @@ between host and path, and `policy_decision_point` must be, byte for byte, the i
 
 from __future__ import annotations
 
-import re
 from urllib.parse import urlsplit
 
 import orjson
 
+from policy_service.identity.key_files import is_tenant_name
+
 WELL_KNOWN = "/.well-known/authzen-configuration"
-TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
 
 
 def find_metadata(public_url: str, path: str) -> bytes | None:
@@ -29,7 +29,7 @@ def find_metadata(public_url: str, path: str) -> bytes | None:
     tenant = rest.removeprefix("/tenants") if rest.startswith("/tenants/") else rest
     if not rest:
         return _write(public_url, public_url)
-    if tenant.startswith("/") and TENANT.fullmatch(tenant[1:]):
+    if tenant.startswith("/") and is_tenant_name(tenant[1:]):
         return _write(f"{public_url}{rest}", f"{public_url}/tenants{tenant}")
     return None
 

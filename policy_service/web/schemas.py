@@ -108,7 +108,7 @@ SCHEMAS: dict[str, Schema] = {
         "properties": {
             "evaluations_semantic": {
                 "enum": [*SEMANTICS, None],
-                "description": "Whether the batch ends at the first deny or permit (§7.1.2.1); `execute_all` if absent.",
+                "description": "What ends the batch early (§7.1.2.1); `execute_all` if absent.",
             },
             "explain": _EXPLAIN,
         },

@@ -1,0 +1,127 @@
+"""`policy-service evaluate`: one decision from the files as they are now, without a server."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from rich.markup import escape
+
+from policy_service.access.facts import fetch
+from policy_service.bundles.load import load
+from policy_service.cli.options import read_settings, with_settings
+from policy_service.cli.output import console, print_json
+from policy_service.errors import Refused
+from policy_service.model import Act, Decision, Extension, Policy, Request, Thing
+from policy_service.policy.decide import decide
+from policy_service.policy.facts import Gatherer
+from policy_service.policy.names import entity_uid, request_type
+from policy_service.policy.request import ask
+from policy_service.policy.values import read_json
+
+_EPILOG = """\b
+Examples:
+  policy-service evaluate acme --subject user:alice --action PolicyService::read --resource host:web-1
+  policy-service evaluate citadel --subject user:morty --action can_update_todo --resource todo:1 \\
+    --resource-properties '{"ownerID": "morty@the-citadel.com"}' --json
+"""
+
+
+class Json(click.ParamType):
+    """A JSON object."""
+
+    name = "json"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
+        """The object, read as strictly as a request is."""
+        if isinstance(value, dict):
+            return value
+        try:
+            parsed = read_json(value)
+        except ValueError as error:
+            self.fail(f"{error}", param, ctx)
+        if not isinstance(parsed, dict):
+            self.fail("write an object: {…}", param, ctx)
+        return parsed
+
+
+_PROPERTIES = {"type": Json(), "default": dict, "metavar": "JSON"}
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("tenant")
+@click.option("--subject", required=True, metavar="TYPE:ID", help="Who asks.")
+@click.option("--action", required=True, metavar="NAME", help="What is to be done.")
+@click.option("--resource", required=True, metavar="TYPE:ID", help="What it is done to.")
+@click.option("--subject-properties", help="Properties the request sends with the subject.", **_PROPERTIES)
+@click.option("--action-properties", help="… with the action.", **_PROPERTIES)
+@click.option("--resource-properties", help="… with the resource.", **_PROPERTIES)
+@click.option("--context", help="The context of the request.", **_PROPERTIES)
+@with_settings("policies", "tenants")
+@click.option("--json", "as_json", is_flag=True, help="Print decision and reasons as JSON.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 where it is denied.")
+@click.pass_context
+def evaluate(ctx: click.Context, tenant: str, as_json: bool, exit_code: bool, **given: Any) -> None:
+    """Decide one request of TENANT from the files and say why; nothing is recorded.
+
+    Exit code 0 where it was decided, allow or deny alike, 2 where it could not be.
+    """
+    request = Request(
+        _read_thing(given.pop("subject"), given.pop("subject_properties")),
+        Act(given.pop("action"), given.pop("action_properties")),
+        _read_thing(given.pop("resource"), given.pop("resource_properties")),
+        given.pop("context"),
+    )
+    settings = read_settings(given)
+    bundle, findings = load(settings.policies, settings.tenants, tenant)
+    if bundle is None:
+        raise Refused(f"the files of tenant `{tenant}` can't decide, mend what is wrong with them", findings)
+    gatherer = Gatherer(bundle, lambda uids: fetch(bundle, uids), _now, {"key": ""})
+    decision = decide(bundle, gatherer.gather(ask(request)))
+    if as_json:
+        print_json(_shape(decision))
+    else:
+        _print(decision)
+    ctx.exit(1 if exit_code and not decision.allowed else 0)
+
+
+def _read_thing(text: str, properties: dict[str, Any]) -> Thing:
+    uid = entity_uid(text)
+    return Thing(request_type(uid.type), uid.id, properties)
+
+
+def _now() -> Extension:
+    return Extension("datetime", datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+
+
+def _shape(decision: Decision) -> dict[str, Any]:
+    return {
+        "decision": decision.allowed,
+        "reasons": decision.reasons,
+        "errors": [{"policy": failure.policy, "why": failure.why} for failure in decision.errors],
+        "unsatisfied": decision.unsatisfied,
+        "version": decision.version,
+    }
+
+
+def _print(decision: Decision) -> None:
+    out = console()
+    out.print("[bold green]allow[/]" if decision.allowed else "[bold red]deny[/]")
+    for policy in decision.reasons:
+        out.print(f"  {policy.effect.value} {_place(policy)}", soft_wrap=True)
+    for failure in decision.errors:
+        out.print(f"  [yellow]failed[/] {_place(failure.policy)}\n    {escape(failure.why)}", soft_wrap=True)
+    if not decision.reasons:
+        if decision.unsatisfied:
+            out.print("  nothing permits it; these could have:")
+        for policy in decision.unsatisfied:
+            out.print(f"  [dim]not satisfied[/] {_place(policy)}", soft_wrap=True)
+        if not decision.unsatisfied and not decision.errors:
+            out.print("  no policy is about such a request")
+    out.print(f"  [dim]version {escape(decision.version)}[/]")
+
+
+def _place(policy: Policy) -> str:
+    message = f": {policy.message}" if policy.message else ""
+    return escape(f"{policy.id} ({policy.engine.value}, {policy.file}:{policy.line}){message}")

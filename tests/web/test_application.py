@@ -1,0 +1,98 @@
+"""What Flask adds to `answer`: routes for every path and method, the docs page, safe headers."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from policy_service.web import authzen
+from policy_service.web.application import mount
+from tests.web.conftest import Site
+from tests.web.test_checklist import ALLOW
+
+
+@pytest.fixture(scope="module")
+def browser(service: Any) -> FlaskClient:
+    return mount(service).test_client()
+
+
+@pytest.fixture
+def headers(site: Site) -> dict[str, str]:
+    return {"authorization": f"Bearer {site.keys['citadel']}"}
+
+
+def test_it_mounts_what_answers(browser: FlaskClient, headers: dict[str, str]) -> None:
+    response = browser.post("/access/v1/evaluation", json=ALLOW, headers={**headers, "x-request-id": "mine"})
+    assert response.data == b'{"decision":true}'
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["x-request-id"] == "mine"
+    assert response.headers.getlist("content-type") == ["application/json"]
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"])
+@pytest.mark.parametrize("path", ["/access/v1/evaluation", "/tenants/citadel/access/v1/evaluations"])
+def test_another_method_is_405_for_flask_too(browser: FlaskClient, path: str, method: str) -> None:
+    response = browser.open(path, method=method)
+    assert (response.status_code, response.headers["allow"]) == (405, "POST")
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("path", ["/", "//", "/access//v1/evaluation", "/static/x", "/docs/", "/docs/assets/../x", "/é"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_another_path_is_404_for_flask_too(browser: FlaskClient, path: str, method: str) -> None:
+    response = browser.open(path, method=method, headers={"x-request-id": "mine"})
+    assert response.status_code == 404
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["x-request-id"] == "mine"
+
+
+def test_a_head_has_no_body(browser: FlaskClient) -> None:
+    response = browser.head("/.well-known/authzen-configuration")
+    assert (response.status_code, response.data) == (200, b"")
+
+
+@pytest.mark.parametrize("length", ["-1", "x", "1e3", "", "99999999999999999999"])
+def test_a_length_that_is_none_is_no_failure(browser: FlaskClient, headers: dict[str, str], length: str) -> None:
+    response = browser.post(
+        "/access/v1/evaluation", data=b"{}", headers=headers, environ_overrides={"CONTENT_LENGTH": length}
+    )
+    assert response.status_code in (400, 413)
+
+
+def test_a_failure_is_told_in_no_detail(browser: FlaskClient, headers: dict[str, str], monkeypatch: Any) -> None:
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setattr(authzen, "authorize", fail)
+    response = browser.post("/access/v1/evaluation", json=ALLOW, headers=headers)
+    assert response.status_code == 500
+    assert b"secret" not in response.data
+    assert response.headers["x-request-id"]
+
+
+def test_the_docs_page_fetches_nothing_from_elsewhere(browser: FlaskClient) -> None:
+    page = browser.get("/docs")
+    assert page.status_code == 200
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert not re.search(r"https?://|//", page.text)
+    assert "<script>" not in page.text
+    for source in re.findall(r'(?:src|href)="([^"]+)"', page.text):
+        asset = browser.get(f"/{source}")
+        assert asset.status_code == 200, source
+        assert asset.headers["x-content-type-options"] == "nosniff"
+    assert browser.get("/docs/openapi.json").get_json()["openapi"] == "3.0.3"
+
+
+@pytest.mark.parametrize("name", ["index.html", "oauth2-redirect.html", "../__init__.py", "%2e%2e/__init__.py"])
+def test_the_docs_page_gives_out_its_own_assets_only(browser: FlaskClient, name: str) -> None:
+    assert browser.get(f"/docs/assets/{name}").status_code == 404
+
+
+def test_there_is_no_session_and_no_cookie(browser: FlaskClient, headers: dict[str, str]) -> None:
+    for path in ("/docs", "/healthz", "/openapi.json"):
+        assert "set-cookie" not in browser.get(path, headers=headers).headers

@@ -1,0 +1,94 @@
+"""The OpenAPI document is true: schemathesis asks the application what it says, right and wrong."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import schemathesis
+from flask import Flask
+from hypothesis import HealthCheck, settings
+from hypothesis import Phase as HypothesisPhase
+from jsonschema import Draft202012Validator
+
+from policy_service.web.application import mount
+from policy_service.web.docs_page import render
+from tests.web.conftest import Client, Site
+
+
+@pytest.fixture(scope="module")
+def app(service: Any) -> Flask:
+    return mount(service)
+
+
+@pytest.fixture(scope="module")
+def document(app: Flask) -> dict[str, Any]:
+    return app.test_client().get("/openapi.json").get_json()
+
+
+@pytest.fixture
+def api_schema(app: Flask) -> Any:
+    return schemathesis.openapi.from_wsgi("/openapi.json", app)
+
+
+schema = schemathesis.pytest.from_fixture("api_schema")
+
+
+@schema.parametrize()
+@settings(
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[HypothesisPhase.explicit, HypothesisPhase.generate],
+)
+def test_the_application_does_what_the_document_says(case: Any, site: Site) -> None:
+    case.call_and_validate(headers={"authorization": f"Bearer {site.keys['citadel']}"})
+
+
+def test_the_document_is_openapi_3_1(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1")
+    assert document["info"]["title"] == "policy-service"
+    assert document["components"]["securitySchemes"]["bearer"] == {"type": "http", "scheme": "bearer"}
+
+
+def test_it_describes_each_endpoint(document: dict[str, Any]) -> None:
+    assert set(document["paths"]) == {
+        "/access/v1/evaluation",
+        "/access/v1/evaluations",
+        "/tenants/{tenant}/access/v1/evaluation",
+        "/tenants/{tenant}/access/v1/evaluations",
+        "/.well-known/authzen-configuration",
+        "/.well-known/authzen-configuration/{tenant}",
+        "/.well-known/authzen-configuration/tenants/{tenant}",
+        "/healthz",
+    }
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            if isinstance(operation, dict) and "/access/" in path:
+                assert operation["security"] == [{"bearer": []}]
+                assert {"200", "400", "401", "403", "413", "503"} <= set(operation["responses"])
+
+
+def test_its_schemas_are_schemas(document: dict[str, Any]) -> None:
+    for schema in document["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+
+
+def test_its_examples_are_right_and_answered(document: dict[str, Any], client: Client) -> None:
+    for path in ("/access/v1/evaluation", "/access/v1/evaluations"):
+        media = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+        validator = Draft202012Validator({**media["schema"], "components": document["components"]})
+        for example in media["examples"].values():
+            validator.validate(example["value"])
+            assert client.send("POST", path, example["value"]).status == 200
+    examples = document["paths"]["/access/v1/evaluation"]["post"]["requestBody"]["content"]["application/json"]["examples"]
+    assert client.evaluate(examples["allow"]["value"]).json["decision"] is True
+    assert client.evaluate(examples["deny"]["value"]).json["decision"] is False
+
+
+def test_the_rendition_for_the_page_says_nothing_that_3_0_does_not_know(document: dict[str, Any]) -> None:
+    text = json.dumps(render(document))
+    assert '"openapi": "3.0.3"' in text
+    assert '"null"' not in text
+    assert '"nullable": true' in text
