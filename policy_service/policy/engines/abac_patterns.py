@@ -59,7 +59,7 @@ def compile_regex(expression: str) -> Pattern:
         why = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
     except ValueError as error:
         why = str(error)
-    raise ValueError(f"the regular expression `{_shorten(expression)}` can't be run by RE2: {why}")
+    raise ValueError(f"the regular expression `{_shorten(expression)}` can't be run by RE2: {_shorten(why)}")
 
 
 class Target:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from types import SimpleNamespace
 from typing import Any
 
 from policy_service.model import Act, Effect, Entity, Request, Thing, Uid
 from policy_service.policy.engines.abac import AbacPolicy, evaluate, parse
+from policy_service.policy.facts import Facts
 from policy_service.policy.request import ask
+from policy_service.policy.slices import compile_slice
 
 
 def facts(
@@ -21,7 +22,7 @@ def facts(
     ids: tuple[str, str, str] = ("alice", "read", "web-1"),
     groups: tuple[str, ...] = (),
     trusted: Mapping[str, Any] | None = None,
-) -> Any:
+) -> Facts:
     """The facts for one request; `trusted` are attributes of the subject that a file gave."""
     question = ask(
         Request(
@@ -36,13 +37,11 @@ def facts(
     parents = frozenset(Uid("Group", name) for name in groups)
     principal, target = question.principal, question.resource
     attributes = {"tenant": "acme", **overlay.get(principal, {}), **(trusted or {})}
-    return SimpleNamespace(
-        question=question,
-        principal=Entity(principal, attributes, parents),
-        resource=Entity(target, {"tenant": "acme", **overlay.get(target, {})}),
-        groups=tuple(sorted(groups)),
-        context=question.context,
-    )
+    entities: dict[Uid, Entity | None] = {
+        principal: Entity(principal, attributes, parents),
+        target: Entity(target, {"tenant": "acme", **overlay.get(target, {})}),
+    }
+    return Facts(question, compile_slice(()), entities, question.context)
 
 
 def policy(
