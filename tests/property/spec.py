@@ -132,7 +132,7 @@ def render_casbin(rule: Rule) -> tuple[str, str]:
             "[policy_effect]",
             "e = some(where (p.eft == allow)) && !some(where (p.eft == deny))",
             "[matchers]",
-            f"m = {' && '.join(matcher) or 'true'}",
+            f"m = {' && '.join(matcher) or 'True'}",
             "",
         ]
     )
