@@ -97,9 +97,14 @@ class TestCreate:
         ],
     )
     def test_what_makes_no_sense_is_refused_and_nothing_written(self, tenants: Path, options: dict[str, str]) -> None:
-        with pytest.raises(Refused):
+        with pytest.raises(Refused, match=r"^(?!tenants/)"):
             create(tenants, "acme", now=NOW, **options)  # type: ignore[arg-type]
         assert not (tenants / "acme/keys.yaml").exists()
+
+    @pytest.mark.parametrize("scopes", [(), ("admin",), ("decide", "admin")])
+    def test_scopes_are_named_in_the_refusal(self, tenants: Path, scopes: tuple[str, ...]) -> None:
+        with pytest.raises(Refused, match="choose from decide, read, write, ingest, act"):
+            create(tenants, "acme", scopes=scopes, now=NOW)
 
     @pytest.mark.parametrize("name", ["nobody", "", "..", "../tenants/acme", "acme/", "ACME"])
     def test_a_tenant_that_is_not_there(self, tenants: Path, name: str) -> None:
@@ -218,6 +223,7 @@ class TestFind:
         ring.find(token, now=NOW)
         ring.find(other, now=NOW)
         work: list[str] = []
+        done: list[list[str]] = []
         looked: list[str] = []
         real_compare, real_stat, real_digest = hmac.compare_digest, os.stat, keys._digest
 
@@ -226,10 +232,11 @@ class TestFind:
             work.append("compare")
             return real_compare(a, b)
 
-        def look(path: str) -> os.stat_result:
-            work.append("stat")
-            looked.append(path)
-            return real_stat(path)
+        def look(path: str, **options: bool) -> os.stat_result:
+            if str(path).endswith("keys.yaml"):
+                work.append("stat")
+                looked.append(path)
+            return real_stat(path, **options)
 
         def digest(text: str) -> str:
             work.append("hash")
@@ -250,9 +257,19 @@ class TestFind:
         ]:
             work.clear()
             refuses(ring, text, tenant, now)
-            assert work == ["stat", "hash", "compare"]
+            done.append(list(work))
+        monkeypatch.undo()
+        assert done == [["stat", "hash", "compare"]] * 7
         assert {Path(path).parent.parent for path in looked} == {tenants}
         assert not any(".." in path for path in looked)
+
+    @pytest.mark.parametrize("text", ["xyz_acme_a_b_c", "psk_acme_a_b", "psk_acme_a_b_c_d"])
+    def test_a_hash_of_another_form_of_key_gives_nothing(self, tenants: Path, text: str) -> None:
+        _, key = create(tenants, "acme", now=NOW)
+        path = tenants / "acme/keys.yaml"
+        made = path.read_text().replace(key.sha256, hashlib.sha256(text.encode()).hexdigest()).replace(key.id, "a")
+        path.write_text(made)
+        assert refuses(KeyRing(tenants), text)
 
     def test_the_comparison_takes_the_whole_digest(self, tenants: Path) -> None:
         token, key = create(tenants, "acme", now=NOW)
@@ -395,6 +412,7 @@ class TestBrokenFile:
 
         with monkeypatch.context() as patch:
             patch.setattr(key_files, "read_file", fail)
+            patch.setattr(keys, "_TICK_SECONDS", -1.0)
             assert refuses(ring, token)
             assert "Too many open files" in str(ring.problem("acme"))
         assert not refuses(ring, token)
@@ -406,6 +424,7 @@ class TestBrokenFile:
         assert "can't be read" in str(ring.problem("acme"))
 
     def test_nothing_is_told_of_what_is_no_tenant(self, tenants: Path) -> None:
-        assert KeyRing(tenants).problem("../acme") is None
+        (tenants.parent / "keys.yaml").write_text("broken")
+        assert KeyRing(tenants).problem("..") is None
         assert KeyRing(tenants).problem("nobody") is None
         assert entries(tenants, "acme") == ()
