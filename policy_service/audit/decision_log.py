@@ -80,16 +80,12 @@ class DecisionLog:
         except (TypeError, ValueError, RecursionError) as error:
             raise NotRecorded(f"the decision could not be recorded: {error}") from error
         if any(len(line) > LINE_BYTES for line in lines):
-            raise NotRecorded(
-                f"the decision could not be recorded: its record is larger than {LINE_BYTES} bytes"
-            )
+            raise NotRecorded(f"the decision could not be recorded: its record is larger than {LINE_BYTES} bytes")
         if not lines:
             return
         with self._lock:
             if self._closed:
-                raise NotRecorded(
-                    "the decision could not be recorded: the log is closed, the worker is stopping"
-                )
+                raise NotRecorded("the decision could not be recorded: the log is closed, the worker is stopping")
             try:
                 self._append(b"".join(lines))
             except OSError as error:

@@ -68,9 +68,7 @@ def read(
 
     A record is the mapping of `records.record`, fractions as `Decimal`; `records.dumps` makes JSON of it.
     """
-    wanted = _Filter(
-        tenant, subject, decision, instant(since) if since else "", instant(until) if until else ""
-    )
+    wanted = _Filter(tenant, subject, decision, instant(since) if since else "", instant(until) if until else "")
     oldest = since.timestamp() - _SLACK_SECONDS if since else 0.0
     positions: dict[str, _Position] = {}
     while True:

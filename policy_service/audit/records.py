@@ -113,8 +113,8 @@ class Mask:
     """Fields to replace by `***`: `subject.id`, `resource.properties.ssn`, `context.ip`, `facts`.
 
     What a mask hides can stand in the facts, in the context that was used and in the sentence of an engine's
-    error, so a mask on anything but `facts` hides all of these too; one on `subject` hides the same of the
-    caller's subject. Who decided can't be masked: another path is `Refused`.
+    error or of a refused request, so a mask on anything but `facts` hides all of these too; one on `subject`
+    hides the same of the caller's subject. Who decided can't be masked: another path is `Refused`.
     """
 
     def __init__(self, paths: Sequence[str]) -> None:
@@ -123,7 +123,7 @@ class Mask:
             _check(path)
         hidden = list(self.paths)
         if any(path != "facts" for path in self.paths):
-            hidden += ["facts", "context_used", "errors.why"]
+            hidden += ["facts", "context_used", "errors.why", "refused"]
         hidden += [f"caller.{path}" for path in self.paths if path.partition(".")[0] == "subject"]
         self._hidden = [(path, path.split(".")) for path in dict.fromkeys(hidden)]
 
