@@ -209,7 +209,9 @@ class _Reading:
         if self.tenant is None and not policies and not self.findings:
             self.refuse("", 1, "holds no policy, a platform without one decides nothing")
         if SCHEMA in self.texts:
-            schema, found = cedar_schema.parse_schema(f"{self.root}/{SCHEMA}", self.texts[SCHEMA])
+            schema, found = cedar_schema.parse_schema(
+                f"{self.root}/{SCHEMA}", self.texts[SCHEMA], platform=self.tenant is None
+            )
             self.findings += found
             # a tenant's policies are validated where both schemas are joined
             if self.tenant is None and schema is not None and not self.findings:

@@ -1,0 +1,260 @@
+"""The bundle that answers now: loaded on first use, swapped when files change, the last good one when they break."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from policy_service.bundles.candidates import is_empty, platform_candidate, tenant_candidate
+from policy_service.bundles.entries import Entries, Entry
+from policy_service.bundles.last_good import PLATFORM, Store
+from policy_service.bundles.load import PLATFORM_ROOT, Part, find_folder, list_tenants, tenant_root
+from policy_service.bundles.revision import Revision, find_revision, look_at_head
+from policy_service.bundles.sources import Source, read_layer, signature
+from policy_service.bundles.verdict import Serving, Verdict, judge
+from policy_service.bundles.watch import QUIET, Watch
+from policy_service.config import Settings
+from policy_service.errors import NoBundle, Refused, UnknownTenant
+from policy_service.model import Finding, Version
+from policy_service.policy.bundle import Bundle
+
+PATIENCE = 5.0  # how long a first load waits for files that keep changing
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class TenantStatus:
+    """What `status` shows of a tenant, or of `@platform`.
+
+    version        what answers, or would at first use; empty where nothing can
+    loaded_at      RFC 3339
+    last_error     the first finding of what the folder holds, empty where it is what answers
+    cases_not_run  cases there was no time for when it was judged
+    loaded         whether this process holds it
+    """
+
+    tenant: str
+    version: str
+    loaded_at: str
+    last_error: str
+    cases_not_run: tuple[str, ...]
+    loaded: bool
+
+
+class Bundles:
+    """The bundles of one process. `start` refuses to without a platform's layer, `current` answers from then on."""
+
+    def __init__(self, settings: Settings, quiet: float = QUIET) -> None:
+        self.policies = settings.policies
+        self.tenants = settings.tenants
+        self.store = Store(settings.data / "bundles")
+        self.entries = Entries(settings.bundles)
+        self.quiet = quiet
+        self._ready, self._used, self._tick = self.entries.ready, self.entries.used, self.entries.tick
+        self._platform: Entry[Part] | None = None
+        self._platform_lock = threading.Lock()
+        # two tenants that share a lock wait for each other, and no lock is ever left behind
+        self._locks = [threading.Lock() for _ in range(64)]
+        self._watch: Watch | None = None
+
+    def start(self) -> None:
+        """Load the platform's layer and watch both folders; `Refused` where the layer is missing, empty or never good.
+
+        Reads no tenant's folder: bundles load on first use.
+        """
+        self.platform()
+        self._watch = Watch(self)
+        self._watch.start()
+
+    def close(self) -> None:
+        """Stop watching."""
+        if self._watch:
+            self._watch.close()
+            self._watch = None
+
+    def current(self, tenant: str) -> Bundle:
+        """The bundle that answers for a tenant now.
+
+        Raises `UnknownTenant` where there is no folder for it, `NoBundle` where it never had a bundle that loads.
+        """
+        bundle = self._ready.get(tenant)
+        if bundle is None:
+            return self._find(tenant)
+        self._used[tenant] = self._tick()
+        return bundle
+
+    def names(self) -> Iterator[str]:
+        """The tenants there are folders for, unsorted, read as they are asked for."""
+        return list_tenants(self.tenants)
+
+    def status(self) -> list[TenantStatus]:
+        """The platform and every tenant: those held as they answer, the others as the store knows them."""
+        held: dict[str, Entry[Part] | Entry[Bundle]] = {entry.name: entry for entry in self.entries.all()}
+        if self._platform:
+            held[PLATFORM] = self._platform
+        names = [PLATFORM, *sorted({*self.names(), *(name for name in held if name != PLATFORM)})]
+        return [self._status(name, held.get(name)) for name in names]
+
+    def platform(self) -> Entry[Part]:
+        """The platform's layer that answers; `Refused` where none can."""
+        entry = self._platform
+        if entry is not None:
+            return entry
+        with self._platform_lock:
+            if self._platform is None:
+                self._platform = self._load_platform()
+            return self._platform
+
+    def rebuild(self, name: str) -> bool:
+        """Judge a folder again; false where its files moved meanwhile, so that it has to be done again."""
+        if name == PLATFORM:
+            return self._rebuild_platform()
+        with self._lock_of(name):
+            entry = self.entries.get(name)
+            folder = find_folder(self.tenants, name)
+            if entry is None or folder is None:
+                return True  # what is gone is dropped by the watch
+            source = _read_still(folder, tenant_root(name))
+            if source is None:
+                return False
+            self.entries.put(self._judge(name, folder, source, entry.serving))
+            return True
+
+    def _find(self, tenant: str) -> Bundle:
+        entry = self.entries.get(tenant)
+        if entry is None:
+            if find_folder(self.tenants, tenant) is None:
+                raise UnknownTenant(f"there is no tenant `{tenant[:80]}`")
+            platform = self.platform()
+            with self._lock_of(tenant):
+                entry = self.entries.get(tenant) or self._load(tenant)
+            self._look_back(entry, platform)
+        self._used[tenant] = self._tick()
+        if entry.serving is None:
+            told = entry.findings[0] if entry.findings else "its files keep changing"
+            raise NoBundle(f"`{tenant}` has no bundle that loads: {told}")
+        return entry.serving.what
+
+    def _look_back(self, entry: Entry[Bundle], platform: Entry[Part]) -> None:
+        """What changed before the entry was held was nobody's to watch."""
+        current = self._platform is platform and signature(self.tenants / entry.name) == entry.signature
+        if self._watch and not current:
+            self._watch.note(entry.name)
+
+    def _load(self, tenant: str) -> Entry[Bundle]:
+        folder = find_folder(self.tenants, tenant)
+        if folder is None:
+            raise UnknownTenant(f"there is no tenant `{tenant[:80]}`")
+        source = _read_quiet(folder, tenant_root(tenant), self.quiet)
+        entry = self._judge(tenant, folder, source, None)
+        self.entries.put(entry)
+        return entry
+
+    def _judge(self, tenant: str, folder: Path, source: Source, serving: Serving[Bundle] | None) -> Entry[Bundle]:
+        platform = self.platform().serving
+        if platform is None:
+            raise NoBundle("the platform's layer is gone")
+        candidate = tenant_candidate(self.store, folder, source, tenant, platform)
+        verdict = judge(self.store, candidate, serving)
+        kept = verdict.serving
+        if kept is not None and kept is serving and not verdict.findings:
+            revision = find_revision(folder, source.files).join(platform.what.revision)
+            kept = _restamp(kept, revision)
+        return _enter(tenant, Verdict(kept, verdict.findings), source, folder, platform)
+
+    def _load_platform(self) -> Entry[Part]:
+        source = _read_quiet(self.policies, PLATFORM_ROOT, self.quiet)
+        if is_empty(source):
+            told = source.findings or (Finding(PLATFORM_ROOT, 1, "holds no policy file"),)
+            raise Refused(f"the platform's layer {self.policies} is missing or empty, put its files there", told)
+        verdict = judge(self.store, platform_candidate(self.store, self.policies, source), None)
+        if verdict.serving is None:
+            raise Refused(f"the platform's layer {self.policies} does not load", verdict.findings)
+        return _enter(PLATFORM, verdict, source, self.policies, None)
+
+    def _rebuild_platform(self) -> bool:
+        with self._platform_lock:
+            entry = self._platform
+            source = _read_still(self.policies, PLATFORM_ROOT)
+            if source is None or entry is None:
+                return False
+            candidate = platform_candidate(self.store, self.policies, source)
+            verdict = judge(self.store, candidate, entry.serving)
+            kept = verdict.serving
+            if kept is not None and kept is entry.serving and not verdict.findings:
+                kept = _restamp_platform(kept, find_revision(self.policies, source.files))
+            self._platform = _enter(PLATFORM, Verdict(kept, verdict.findings), source, self.policies, None)
+            return True
+
+    def _lock_of(self, tenant: str) -> threading.Lock:
+        return self._locks[hash(tenant) % len(self._locks)]
+
+    def _status(self, name: str, entry: Entry[Part] | Entry[Bundle] | None) -> TenantStatus:
+        if entry is None:
+            record = self.store.read(name)
+            good, findings = record.good, record.findings
+        else:
+            good, findings = (entry.serving.good if entry.serving else None), entry.findings
+        error = str(findings[0]) if findings else ""
+        if self._watch and self._watch.is_restless(name):
+            error = "the files keep changing, what was there before answers"
+        if good is None:
+            return TenantStatus(name, "", "", error, (), entry is not None)
+        version = Version(good.digest, good.commit, good.dirty)
+        return TenantStatus(name, str(version), good.loaded_at, error, good.cases_not_run, entry is not None)
+
+
+def _enter(name: str, verdict: Verdict[T], source: Source, folder: Path, platform: Serving[Part] | None) -> Entry[T]:
+    try:
+        known = os.stat(folder)
+        identity = (known.st_dev, known.st_ino)
+    except OSError:
+        identity = (0, 0)
+    repository = verdict.serving.repository if verdict.serving else ""
+    head = look_at_head(repository) if repository else ()
+    real = os.path.realpath(folder)
+    return Entry(name, verdict.serving, verdict.findings, source.signature, real, identity, platform, repository, head)
+
+
+def _restamp(serving: Serving[Bundle], revision: Revision) -> Serving[Bundle]:
+    """The same files, of another commit; the very same where the commit is too."""
+    good = serving.good._replace(commit=revision.commit, dirty=revision.dirty)
+    if (good, revision.repository) == (serving.good, serving.repository):
+        return serving
+    version = Version(good.digest, good.commit, good.dirty)
+    return Serving(replace(serving.what, version=version, version_text=str(version)), good, revision.repository)
+
+
+def _restamp_platform(serving: Serving[Part], revision: Revision) -> Serving[Part]:
+    if revision == serving.what.revision:
+        return serving
+    good = serving.good._replace(commit=revision.commit, dirty=revision.dirty)
+    return Serving(replace(serving.what, revision=revision), good, revision.repository)
+
+
+def _read_still(folder: Path, root: str) -> Source | None:
+    """What the folder holds; none where it moved while it was read."""
+    source = read_layer(folder, root)
+    return source if signature(folder) == source.signature else None
+
+
+def _read_quiet(folder: Path, root: str, quiet: float) -> Source:
+    """What the folder holds once nothing in it has changed for `quiet` seconds; what keeps changing is a finding."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        source = read_layer(folder, root)
+        age = time.time() - source.changed_at
+        # a disk's clock may be ahead of ours: a time far in the future tells nothing
+        if not -1 < age < quiet and signature(folder) == source.signature:
+            return source
+        time.sleep(max(0.01, min(quiet, quiet - age)))
+        if time.monotonic() > until:
+            if signature(folder) == source.signature:
+                return source  # what changes is no part of the bundle
+            finding = Finding(root, 1, "its files keep changing, so what they are meant to be can't be told")
+            return replace(source, findings=(*source.findings, finding), signature=(), digest="f" * 64)
