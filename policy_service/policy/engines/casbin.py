@@ -30,7 +30,7 @@ from policy_service.policy.engines.casbin_model import Model, read_model
 from policy_service.policy.engines.casbin_patterns import PATTERNS, check_pattern, text_of
 from policy_service.policy.engines.casbin_requests import Asked, Unreadable
 from policy_service.policy.engines.casbin_roles import GROUP_PREFIX, Link, Roles, build_roles, find_cycles
-from policy_service.policy.engines.casbin_rows import Row, read_rows
+from policy_service.policy.engines.casbin_rows import FINDINGS, Row, read_rows
 from policy_service.policy.engines.casbin_scope import Scoper
 from policy_service.policy.scope import Needs, Scope
 
@@ -104,6 +104,8 @@ def _check_patterns(path: str, model: Model, lines: Sequence[Row]) -> list[Findi
                 check_pattern(function, row.values[position])
             except ValueError as error:
                 findings.append(Finding(path, row.line, str(error)))
+        if len(findings) >= FINDINGS:
+            break
     return findings
 
 

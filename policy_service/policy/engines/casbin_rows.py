@@ -9,10 +9,13 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from policy_service.model import Finding
 from policy_service.policy.scope import LIMITS
+
+# a file of another kind: its first hundred findings say so
+FINDINGS: Final = 100
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ufeff\u2028\u2029]")
 _COMMENT = re.compile(r"(^|\s)#")
@@ -38,7 +41,7 @@ def read_rows(path: str, text: str, columns: Sequence[str], roles: Sequence[str]
             _check(values, sizes, columns)
         except ValueError as error:
             findings.append(Finding(path, number, str(error)))
-            if len(findings) >= 100:  # a file of another kind: its first hundred findings say so
+            if len(findings) >= FINDINGS:
                 break
             continue
         rows.append(Row(values[0], tuple(values[1:]), number))
