@@ -218,15 +218,23 @@ def evaluate(cedar_set: CedarSet, facts: Facts) -> Outcome:
     satisfied permits. So a permit that a forbid overrides is not in `satisfied`; that a policy failed is
     always told. Where Cedar gives no answer at all, nothing is satisfied and every policy failed.
     """
-    entities = entities_json(facts.entities, cedar_set.needs.hierarchy)
-    return _ask(cedar_set, entities, [_request(facts.question, facts.context)])[0]
+    try:
+        entities = entities_json(facts.entities, cedar_set.needs.hierarchy)
+    except Exception as error:  # as in `evaluate_batch`
+        return _fail_all(cedar_set, str(error))
+    return evaluate_batch(cedar_set, entities, ((facts.question, facts.context),))[0]
 
 
 def evaluate_batch(
     cedar_set: CedarSet, entities: str, questions: Sequence[tuple[Question, Mapping[str, Value]]]
 ) -> list[Outcome]:
     """`evaluate` for questions, each with its context, that share what `entities_json` gave for all of them."""
-    return _ask(cedar_set, entities, [_request(question, context) for question, context in questions])
+    try:
+        requests = [_request(question, context) for question, context in questions]
+        results = cedarpy.is_authorized_batch(requests, cedar_set.handle, entities)
+    except Exception as error:  # what can't even be handed over, such as half of a surrogate pair
+        return [_fail_all(cedar_set, str(error))] * len(questions)
+    return [_read(cedar_set, result, entities) for result in results]
 
 
 def entities_json(entities: Mapping[Uid, Entity | None], hierarchy: bool) -> str:
@@ -259,14 +267,6 @@ def _request(question: Question, context: Mapping[str, Value]) -> dict[str, Any]
         "resource": {"type": resource.type, "id": resource.id},
         "context": dumps(context).decode() if context else "{}",
     }
-
-
-def _ask(cedar_set: CedarSet, entities: str, requests: list[dict[str, Any]]) -> list[Outcome]:
-    try:
-        results = cedarpy.is_authorized_batch(requests, cedar_set.handle, entities)
-    except Exception as error:  # what can't even be handed over, such as half of a surrogate pair
-        return [_fail_all(cedar_set, str(error))] * len(requests)
-    return [_read(cedar_set, result, entities) for result in results]
 
 
 def _read(cedar_set: CedarSet, result: cedarpy.AuthzResult, entities: str) -> Outcome:

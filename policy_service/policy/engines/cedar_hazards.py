@@ -172,6 +172,8 @@ def _text(node: Any) -> str:
             return _step(_text(node.base), node.attr)
         case "StringLit":
             return _quote(node.value)
+        case "EntityLit":
+            return f"{node.value.type}::{_quote(node.value.id)}"
         case "BinaryOp" if node.op == "get_tag":
             return f"{_text(node.left)}.getTag({_text(node.right)})"
         case _:
