@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from policy_service.authoring import check as authoring
+from policy_service.authoring.check import check as check_files
 from policy_service.cli.options import read_settings, with_settings
 from policy_service.cli.output import print_findings, print_json
 
@@ -24,13 +24,13 @@ Examples:
 @with_settings("policies", "tenants")
 @click.option("--json", "as_json", is_flag=True, help="Print findings, warnings and summary as JSON.")
 @click.pass_context
-def check(ctx: click.Context, paths: tuple[Path, ...], as_json: bool, **given: Any) -> None:
+def check(ctx: click.Context, /, paths: tuple[Path, ...], as_json: bool, **given: Any) -> None:
     """Parse, validate and try the policy files: all of them, or those of the tenants at PATH.
 
     Exit code 0 where they are good, 1 where there are findings, 2 where the call can't be understood.
     """
     settings = read_settings(given)
-    report = authoring.check(settings.policies, settings.tenants, paths)
+    report = check_files(settings.policies, settings.tenants, paths)
     if as_json:
         print_json(
             {

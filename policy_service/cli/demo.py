@@ -18,7 +18,7 @@ import orjson
 
 from policy_service.cli.listener import find_port, listen, read_bind, write_address
 from policy_service.cli.options import FILES, read_settings, with_settings
-from policy_service.cli.serve import require_platform
+from policy_service.cli.serve import require_start
 from policy_service.config import Settings
 from policy_service.errors import Refused
 from policy_service.identity import keys
@@ -75,7 +75,7 @@ TRIES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
 def demo(**given: Any) -> None:
     """Serve the demo tenants on loopback, with a key for each of them until it is stopped."""
     settings = _find_place(read_settings(given))
-    require_platform(settings)
+    require_start(settings)
     made = _make_keys(settings)
     try:
         listen(
@@ -140,4 +140,5 @@ def describe(url: str, tokens: Mapping[str, str]) -> str:
 def write_curl(url: str, token: str, body: Mapping[str, Any]) -> str:
     """A line for a shell that sends the body."""
     quoted = shlex.quote(orjson.dumps(body).decode())
-    return f"curl -sS {shlex.quote(url)} -H 'authorization: Bearer {token}' -H 'content-type: application/json' -d {quoted}"
+    key, kind = f"'authorization: Bearer {token}'", "'content-type: application/json'"
+    return f"curl -sS {shlex.quote(url)} -H {key} -H {kind} -d {quoted}"

@@ -28,25 +28,18 @@ Examples:
 """
 
 
-class Json(click.ParamType):
-    """A JSON object."""
-
-    name = "json"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
-        """The object, read as strictly as a request is."""
-        if isinstance(value, dict):
-            return value
-        try:
-            parsed = read_json(value)
-        except ValueError as error:
-            self.fail(f"{error}", param, ctx)
-        if not isinstance(parsed, dict):
-            self.fail("write an object: {…}", param, ctx)
-        return parsed
+def _read_object(_ctx: click.Context, _param: click.Parameter, value: str) -> dict[str, Any]:
+    """A JSON object, read as strictly as a request is."""
+    try:
+        parsed = read_json(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    if not isinstance(parsed, dict):
+        raise click.BadParameter("write an object: {…}")
+    return parsed
 
 
-_PROPERTIES = {"type": Json(), "default": dict, "metavar": "JSON"}
+_OBJECT: dict[str, Any] = {"callback": _read_object, "default": "{}", "metavar": "JSON"}
 
 
 @click.command(epilog=_EPILOG)
@@ -54,15 +47,15 @@ _PROPERTIES = {"type": Json(), "default": dict, "metavar": "JSON"}
 @click.option("--subject", required=True, metavar="TYPE:ID", help="Who asks.")
 @click.option("--action", required=True, metavar="NAME", help="What is to be done.")
 @click.option("--resource", required=True, metavar="TYPE:ID", help="What it is done to.")
-@click.option("--subject-properties", help="Properties the request sends with the subject.", **_PROPERTIES)
-@click.option("--action-properties", help="… with the action.", **_PROPERTIES)
-@click.option("--resource-properties", help="… with the resource.", **_PROPERTIES)
-@click.option("--context", help="The context of the request.", **_PROPERTIES)
+@click.option("--subject-properties", help="Properties the request sends with the subject.", **_OBJECT)
+@click.option("--action-properties", help="… with the action.", **_OBJECT)
+@click.option("--resource-properties", help="… with the resource.", **_OBJECT)
+@click.option("--context", help="The context of the request.", **_OBJECT)
 @with_settings("policies", "tenants")
 @click.option("--json", "as_json", is_flag=True, help="Print decision and reasons as JSON.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 where it is denied.")
 @click.pass_context
-def evaluate(ctx: click.Context, tenant: str, as_json: bool, exit_code: bool, **given: Any) -> None:
+def evaluate(ctx: click.Context, /, tenant: str, as_json: bool, exit_code: bool, **given: Any) -> None:
     """Decide one request of TENANT from the files and say why; nothing is recorded.
 
     Exit code 0 where it was decided, allow or deny alike, 2 where it could not be.

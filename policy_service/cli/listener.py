@@ -33,7 +33,7 @@ _HANDLERS = {
 }
 
 
-class Server(MPServer):  # type: ignore[misc]
+class Server(MPServer):
     """granian's server, except that it never gives up on a worker.
 
     granian ends when one worker dies twice within some seconds, and may miss one of two that die together.
@@ -46,8 +46,8 @@ class Server(MPServer):  # type: ignore[misc]
             if self.interrupt_signal:
                 break
             if self.reload_signal:
-                self._reload(spawn_target, target_loader)
-            dead = [worker.idx for worker in self.wrks if not worker.is_alive()]
+                self._reload(spawn_target, target_loader)  # type: ignore[no-untyped-call]
+            dead = [worker.idx for worker in self.wrks if not worker.inner.is_alive()]
             self.interrupt_children.clear()
             if dead:
                 self._respawn_workers(dead, spawn_target, target_loader)
@@ -91,7 +91,7 @@ def listen(settings: Settings, on_start: Callable[[], None] | None = None) -> No
     config.write(settings)
     server = Server(
         APPLICATION,
-        address=socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0],
+        address=str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0]),
         port=port,
         interface=Interfaces.WSGI,
         loop=Loops.asyncio,

@@ -25,24 +25,18 @@ Examples:
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-class Time(click.ParamType):
-    """A time: RFC 3339, or how long ago (`30m`, `2h`, `7d`)."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """The time in UTC where no zone is written."""
-        if isinstance(value, datetime):
-            return value
-        try:
-            if match := re.fullmatch(r"(\d{1,6})([smhd])", value, re.ASCII):
-                return datetime.now(UTC) - timedelta(**{_UNITS[match[2]]: int(match[1])})
-            moment = datetime.fromisoformat(value)
-        except (ValueError, OverflowError):
-            self.fail(
-                f"`{value}` is no time, write `2026-01-31T12:00:00Z` or how long ago: `30m`, `2h`, `7d`", param, ctx
-            )
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _read_time(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | None:
+    """A time, RFC 3339 or how long ago; in UTC where no zone is written."""
+    if value is None:
+        return None
+    try:
+        if match := re.fullmatch(r"(\d{1,6})([smhd])", value, re.ASCII):
+            return datetime.now(UTC) - timedelta(**{_UNITS[match[2]]: int(match[1])})
+        moment = datetime.fromisoformat(value)
+    except (ValueError, OverflowError):
+        sentence = f"`{value}` is no time, write `2026-01-31T12:00:00Z` or how long ago: `30m`, `2h`, `7d`"
+        raise click.BadParameter(sentence) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @click.command(epilog=_EPILOG)
@@ -50,8 +44,10 @@ class Time(click.ParamType):
 @click.option("--tenant", help="Only decisions of this tenant.")
 @click.option("--subject", metavar="TYPE:ID", help="Only decisions about this subject.")
 @click.option("--decision", type=click.Choice(["allow", "deny"]), help="Only allows or only denies.")
-@click.option("--since", type=Time(), help="From this time on: RFC 3339, or how long ago (`2h`).")
-@click.option("--until", type=Time(), help="Up to this time.")
+@click.option(
+    "--since", metavar="TIME", callback=_read_time, help="From this time on: RFC 3339, or how long ago (`2h`)."
+)
+@click.option("--until", metavar="TIME", callback=_read_time, help="Up to this time.")
 @click.option("--follow", "-f", is_flag=True, help="Go on with what is written later, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print whole records, one JSON object a line.")
 def log(as_json: bool, data: Any, **filters: Any) -> None:

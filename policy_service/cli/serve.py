@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from policy_service.audit.decision_log import DecisionLog
+from policy_service.bundles.current import Bundles
 from policy_service.cli.listener import find_port, listen, read_bind, write_address
 from policy_service.cli.options import SERVING, read_settings, with_settings
 from policy_service.config import Settings, check_public_url
@@ -31,7 +33,7 @@ def serve(**given: Any) -> None:
     check_public_url(settings.public_url)
     named = given["public_url"] is not None or settings.public_url != Settings().public_url
     settings = place(settings, named=named)
-    require_platform(settings)
+    require_start(settings)
     click.echo(f"policy-service listens on http://{settings.bind}, its API is documented at /docs", err=True)
     listen(settings)
 
@@ -44,3 +46,16 @@ def place(settings: Settings, *, named: bool) -> Settings:
         return replace(settings, bind=address)
     reached = write_address("127.0.0.1", read_bind(address)[1]) if host in _ANYWHERE else address
     return replace(settings, bind=address, public_url=f"http://{reached}")
+
+
+def require_start(settings: Settings) -> None:
+    """See that workers can start: `Refused` where the platform's layer or the decision log can't be used."""
+    log = DecisionLog(
+        settings.data / "log",
+        segment_bytes=settings.log_segment_bytes,
+        keep_bytes=settings.log_bytes,
+        keep_days=settings.log_days,
+        mask=settings.log_mask,
+    )
+    log.close()
+    Bundles(settings).platform()

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Flask, Response, request
-from flask_smorest import Api
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
 from policy_service import __version__, config
 from policy_service.access.authorize import Service
+from policy_service.audit.decision_log import DecisionLog
+from policy_service.bundles.current import Bundles
 from policy_service.config import Settings
+from policy_service.identity.keys import KeyRing
 from policy_service.web import authzen, authzen_api, docs_page
 from policy_service.web.errors import problem
-from policy_service.web.schemas import SCHEMAS
 
 _ENVIRONMENT = tuple(
     (name, {"content-type": "CONTENT_TYPE"}.get(name, f"HTTP_{name.upper().replace('-', '_')}"))
@@ -30,6 +31,21 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = config.read() if settings is None else settings
     config.check_public_url(settings.public_url)
     return mount(open_service(settings))
+
+
+def open_service(settings: Settings) -> Service:
+    """What answers in this process: the platform's layer is loaded, tenants load on first use."""
+    log = DecisionLog(
+        settings.data / "log",
+        sync=settings.log_sync,
+        segment_bytes=settings.log_segment_bytes,
+        keep_bytes=settings.log_bytes,
+        keep_days=settings.log_days,
+        mask=settings.log_mask,
+    )
+    bundles = Bundles(settings)
+    bundles.start()
+    return Service(settings, bundles, KeyRing(settings.tenants), log)
 
 
 def mount(service: Service) -> Flask:
@@ -58,16 +74,11 @@ def mount(service: Service) -> Flask:
         )
         return Response(payload, status, own)
 
-    api = Api(app)
-    for name, schema in SCHEMAS.items():
-        api.spec.components.schema(name, schema)
-    api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
-    api.register_blueprint(authzen_api.describe(view))
-    app.register_blueprint(docs_page.show(api.spec.to_dict()))
+    app.register_blueprint(docs_page.show(authzen_api.publish(app, view)))
     # whatever no other rule takes, by any method: `answer` says what is wrong with it
     app.view_functions["other"] = view
-    app.url_map.add(Rule("/", endpoint="other"))
-    app.url_map.add(Rule("/<path:path>", endpoint="other"))
+    app.url_map.add(Rule("/", endpoint="other", strict_slashes=False))
+    app.url_map.add(Rule("/<path:path>", endpoint="other", strict_slashes=False))
     app.register_error_handler(HTTPException, _refuse)
     return app
 

@@ -11,10 +11,11 @@ import secrets
 from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import ip_address
+from tempfile import TemporaryFile
 from time import time
 
 from policy_service.access.authorize import Batch, Service, authorize
-from policy_service.errors import Forbidden, PolicyServiceError, RequestError
+from policy_service.errors import Forbidden, NotRecorded, PolicyServiceError, RequestError
 from policy_service.model import Caller
 from policy_service.policy.values import read_json
 from policy_service.web.errors import INTERNAL, Answer, Headers, NotFound, TooLarge, WrongMethod, problem, refuse
@@ -138,6 +139,14 @@ def _read(path: str, headers: Mapping[str, str], body: bytes) -> Body:
 
 def _report_health(service: Service) -> Answer:
     """200 where a decision could be made and recorded now: the platform layer is loaded, the log takes a line."""
+    service.bundles.platform()
+    try:
+        with TemporaryFile(dir=service.settings.data / "log") as probe:
+            probe.write(b"x" * 4096)
+            probe.flush()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise NotRecorded(f"the decision log can't be written: {reason}, see to its folder") from None
     return Answer(200, [_JSON, ("cache-control", "no-store"), _NOSNIFF], b'{"status":"ok"}')
 
 

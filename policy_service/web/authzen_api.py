@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from flask import Response
-from flask_smorest import Blueprint
+import flask_smorest
+from flask import Flask, Response
 
-from policy_service.web.schemas import Schema, refer
+from policy_service.web.schemas import SCHEMAS, Schema, refer
 
 View: TypeAlias = Callable[..., Response]
+
+_smorest: Any = flask_smorest  # it has no types
 
 _MORTY = "CiRmZDE2MTRkMy1jMzlhLTQ3ODEtYjdiZC04Yjk2ZjVhNTEwMGQSBWxvY2Fs"
 _TODO = {"type": "todo", "id": "7240d0db-8ff0-41ec-98b2-34a096273b9f"}
@@ -57,6 +59,7 @@ _TENANT = {
     "description": "The tenant of the key.",
 }
 _ID_HEADER = {"X-Request-ID": {"schema": {"type": "string"}, "description": "As it was sent, or a new one."}}
+_VERSION_HEADER = {"Policy-Version": {"schema": {"type": "string"}, "description": "The files that decided."}}
 _REFUSALS = {
     "400": "The request can't be read.",
     "401": "No valid key was sent.",
@@ -64,6 +67,10 @@ _REFUSALS = {
     "413": "The body is too large.",
     "503": "The service can't decide, or can't record the decision.",
 }
+_DECISIONS = (
+    ("evaluation", "EvaluationRequest", "Decision", _SINGLE, "Decide one request"),
+    ("evaluations", "EvaluationsRequest", "EvaluationsResponse", _BATCH, "Decide many requests"),
+)
 _PATHS = ("", "/tenants/<tenant>")
 _WELL_KNOWN = (
     "/.well-known/authzen-configuration",
@@ -72,17 +79,17 @@ _WELL_KNOWN = (
 )
 
 
-def describe(mount: View) -> Blueprint:
-    """A blueprint that serves the decision API by `mount` and documents it."""
-    blueprint = Blueprint("authzen", __name__, description="AuthZEN Authorization API 1.0")
+def publish(app: Flask, mount: View) -> dict[str, Any]:
+    """Serve the decision API by `mount`, and give the OpenAPI document that describes it."""
+    api = _smorest.Api(app)
+    for name, schema in SCHEMAS.items():
+        api.spec.components.schema(name, schema)
+    api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
+    blueprint = _smorest.Blueprint("authzen", __name__, description="AuthZEN Authorization API 1.0")
     for prefix in _PATHS:
-        for name, body, response, examples, summary in (
-            ("evaluation", "EvaluationRequest", "Decision", _SINGLE, "Decide one request"),
-            ("evaluations", "EvaluationsRequest", "EvaluationsResponse", _BATCH, "Decide many requests"),
-        ):
-            operation = _operation(
-                f"{name}{'_of_tenant' if prefix else ''}", summary, refer(response), _REFUSALS, version=True
-            )
+        for name, body, response, examples, summary in _DECISIONS:
+            operation = _operation(f"{name}{'_of_tenant' if prefix else ''}", summary, refer(response), _REFUSALS)
+            operation["responses"]["200"]["headers"] = {**_ID_HEADER, **_VERSION_HEADER}
             operation["requestBody"] = {
                 "required": True,
                 "content": {"application/json": {"schema": refer(body), "examples": examples}},
@@ -95,21 +102,18 @@ def describe(mount: View) -> Blueprint:
         _serve(blueprint, mount, path, "GET", operation)
     refusals = {"503": "The service can't decide now."}
     _serve(blueprint, mount, "/healthz", "GET", _operation("health", "Can it decide?", refer("Health"), refusals))
-    return blueprint
+    api.register_blueprint(blueprint)
+    document: dict[str, Any] = api.spec.to_dict()
+    return document
 
 
-def _serve(blueprint: Blueprint, mount: View, path: str, method: str, operation: dict[str, Any]) -> None:
+def _serve(blueprint: Any, mount: View, path: str, method: str, operation: dict[str, Any]) -> None:
     parameters = [_TENANT] if "<tenant>" in path else None
     view = blueprint.doc(**operation)(mount)
     blueprint.add_url_rule(path, operation["operationId"], view, methods=[method], parameters=parameters)
 
 
-def _operation(
-    name: str, summary: str, response: Schema, refusals: dict[str, str], *, version: bool = False
-) -> dict[str, Any]:
-    headers = dict(_ID_HEADER)
-    if version:
-        headers["Policy-Version"] = {"schema": {"type": "string"}, "description": "The files that decided."}
+def _operation(name: str, summary: str, response: Schema, refusals: dict[str, str]) -> dict[str, Any]:
     problem = {"application/problem+json": {"schema": refer("Problem")}}
     return {
         "operationId": name,
@@ -119,7 +123,7 @@ def _operation(
         "responses": {
             "200": {
                 "description": "The answer.",
-                "headers": headers,
+                "headers": _ID_HEADER,
                 "content": {"application/json": {"schema": response}},
             },
             **{

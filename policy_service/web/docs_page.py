@@ -5,13 +5,19 @@ The page's Swagger UI reads OpenAPI 3.0, so it gets a rendition of the 3.1 docum
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response, send_from_directory
+from flask import Blueprint, Response
 from swagger_ui_bundle import swagger_ui_path
+from werkzeug.exceptions import NotFound
 
-ASSETS = frozenset({"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png", "favicon-16x16.png"})
+ASSETS = {
+    "swagger-ui.css": "text/css; charset=utf-8",
+    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+    "favicon-32x32.png": "image/png",
+}
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -68,9 +74,10 @@ def show(document: dict[str, Any]) -> Blueprint:
 
     @pages.get("/docs/assets/<name>")
     def asset(name: str) -> Response:
-        response = send_from_directory(swagger_ui_path, name if name in ASSETS else "", max_age=86400)
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        return response
+        kind = ASSETS.get(name)
+        if kind is None:
+            raise NotFound
+        return _serve((Path(swagger_ui_path) / name).read_bytes(), kind)
 
     return pages
 

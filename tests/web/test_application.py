@@ -40,7 +40,9 @@ def test_another_method_is_405_for_flask_too(browser: FlaskClient, path: str, me
     assert response.headers["content-type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize("path", ["/", "//", "/access//v1/evaluation", "/static/x", "/docs/", "/docs/assets/../x", "/é"])
+@pytest.mark.parametrize(
+    "path", ["/", "//", "/access//v1/evaluation", "/static/x", "/docs/", "/docs/assets/../x", "/é"]
+)
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_another_path_is_404_for_flask_too(browser: FlaskClient, path: str, method: str) -> None:
     response = browser.open(path, method=method, headers={"x-request-id": "mine"})

@@ -21,6 +21,7 @@ def wrong(site: Site) -> dict[str, str | None]:
     """What may be sent in place of a good key's header."""
     good = site.keys["citadel"]
     prefix, tenant, key_id, secret, checksum = good.split("_")
+    changed = f"{secret[:-1]}{'a' if secret[-1] != 'a' else 'b'}"
     short = site.new_key("citadel", expires="1h", now=time.time() - 7200)
     revoked = site.new_key("citadel")
     keys.revoke(site.settings.tenants, "citadel", revoked.split("_")[2])
@@ -34,7 +35,7 @@ def wrong(site: Site) -> dict[str, str | None]:
         "no key": "Bearer ",
         "nonsense": "Bearer x",
         "two keys": f"Bearer {good},Bearer {good}",
-        "another secret": f"Bearer {prefix}_{tenant}_{key_id}_{secret[:-1]}{'a' if secret[-1] != 'a' else 'b'}_{checksum}",
+        "another secret": f"Bearer {prefix}_{tenant}_{key_id}_{changed}_{checksum}",
         "another id": f"Bearer {prefix}_{tenant}_{'0' * len(key_id)}_{secret}_{checksum}",
         "another tenant's name": f"Bearer {prefix}_acme_{key_id}_{secret}_{checksum}",
         "no such tenant": f"Bearer {prefix}_nobody_{key_id}_{secret}_{checksum}",
@@ -96,5 +97,3 @@ def test_a_new_key_counts_at_once_and_a_revoked_one_no_more(client: Client, site
     assert Client(client.service, token).evaluate(ALLOW).status == 200
     keys.revoke(site.settings.tenants, "citadel", token.split("_")[2])
     assert Client(client.service, token).evaluate(ALLOW).status == 401
-
-

@@ -82,7 +82,9 @@ def test_its_examples_are_right_and_answered(document: dict[str, Any], client: C
         for example in media["examples"].values():
             validator.validate(example["value"])
             assert client.send("POST", path, example["value"]).status == 200
-    examples = document["paths"]["/access/v1/evaluation"]["post"]["requestBody"]["content"]["application/json"]["examples"]
+    examples = document["paths"]["/access/v1/evaluation"]["post"]["requestBody"]["content"]["application/json"][
+        "examples"
+    ]
     assert client.evaluate(examples["allow"]["value"]).json["decision"] is True
     assert client.evaluate(examples["deny"]["value"]).json["decision"] is False
 

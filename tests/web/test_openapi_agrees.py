@@ -69,7 +69,7 @@ def reads(read: Any, body: Any) -> bool:
 
 @given(SINGLE)
 @example(GOOD)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_one_question(body: Any) -> None:
     assert reads(read_single, body) is VALIDATORS["EvaluationRequest"].is_valid(body)
 
@@ -78,13 +78,13 @@ def test_one_question(body: Any) -> None:
 @example(GOOD)
 @example({**GOOD, "evaluations": [{}] * ITEMS})
 @example({**GOOD, "evaluations": [{}] * (ITEMS + 1)})
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_many_questions(body: Any) -> None:
     assert reads(read_batch, body) is VALIDATORS["EvaluationsRequest"].is_valid(body)
 
 
 @given(ITEM)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_an_item_that_the_document_describes_is_a_question(item: Any) -> None:
     """Of an item the document says which are meant; the others are answered as errors of their own."""
     validator = VALIDATORS["EvaluationsRequest"].evolve(

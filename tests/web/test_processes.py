@@ -50,7 +50,9 @@ def test_a_worker_that_dies_comes_back_however_often(start: Callable[..., tuple[
     for _ in range(3):
         (worker,) = server.workers()
         os.kill(worker, signal.SIGKILL)
-        wait_for(lambda dead=worker: dead not in server.workers() and is_healthy(server.url), 15, server.errors.read_text)
+        wait_for(
+            lambda dead=worker: dead not in server.workers() and is_healthy(server.url), 15, server.errors.read_text
+        )
         assert decide(server, site) == {"decision": True}
     assert server.stop() == 0
 

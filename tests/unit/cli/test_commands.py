@@ -12,9 +12,10 @@ from click.testing import CliRunner, Result
 from policy_service.cli import main
 from policy_service.identity.keys import KeyRing
 
-COMMANDS = (
-    ["serve"], ["check"], ["evaluate"], ["status"], ["key", "new"], ["key", "list"], ["key", "revoke"], ["log"], ["demo"],
-)  # fmt: skip
+COMMANDS = [
+    text.split()
+    for text in ("serve", "check", "evaluate", "status", "key new", "key list", "key revoke", "log", "demo")
+]
 
 
 def run(*arguments: str, **environment: str) -> Result:
@@ -39,7 +40,9 @@ def test_the_demo_is_not_listed() -> None:
     assert "demo" not in run("--help").stdout
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["key", "new"], ["serve", "--nonsense"], ["check", "/no/such/path"]])
+@pytest.mark.parametrize(
+    "arguments", [["nonsense"], ["key", "new"], ["serve", "--nonsense"], ["check", "/no/such/path"]]
+)
 def test_a_call_that_can_not_be_understood_is_2(arguments: list[str]) -> None:
     assert run(*arguments).exit_code == 2
 

@@ -1,0 +1,83 @@
+"""`policy-service status`: which files answer for each tenant, and what is wrong with those that don't."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from policy_service.bundles.current import Bundles, TenantStatus
+from policy_service.bundles.load import load
+from policy_service.cli.options import FILES, read_settings, with_settings
+from policy_service.cli.output import print_json, print_table
+from policy_service.config import Settings
+from policy_service.errors import Refused, UnknownTenant
+from policy_service.identity.keys import KeyRing
+
+_EPILOG = """\b
+Examples:
+  policy-service status
+  policy-service status acme --json
+"""
+_COLUMNS = ("tenant", "version", "loaded at", "last error", "keys", "cases not run")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What is shown of one tenant, or of `@platform`; what there is nothing to say about is empty."""
+
+    tenant: str
+    version: str
+    loaded_at: str
+    last_error: str
+    keys_problem: str
+    cases_not_run: tuple[str, ...]
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("tenants_shown", metavar="[TENANT…]", nargs=-1)
+@with_settings(*FILES)
+@click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
+def status(tenants_shown: tuple[str, ...], as_json: bool, **given: Any) -> None:
+    """Show for each tenant its version, since when it answers, and what is wrong with its files and keys.
+
+    Reads the folders and what the workers wrote into the data folder, so it needs no running service.
+    """
+    settings = read_settings(given)
+    known = {found.tenant: found for found in Bundles(settings).status()}
+    for name in tenants_shown:
+        if name not in known:
+            raise UnknownTenant(f"there is no tenant `{name}` in {settings.tenants}")
+    ring = KeyRing(settings.tenants)
+    rows = [_look(settings, ring, known[name]) for name in tenants_shown or known]
+    if as_json:
+        print_json(rows)
+        return
+    cells = [
+        [row.tenant, row.version, row.loaded_at, row.last_error, row.keys_problem, ", ".join(row.cases_not_run)]
+        for row in rows
+    ]
+    filled = [index for index in range(len(_COLUMNS)) if index < 3 or any(row[index] for row in cells)]
+    print_table(
+        str(settings.tenants),
+        [_COLUMNS[index] for index in filled],
+        [[row[index] for index in filled] for row in cells],
+    )
+
+
+def _look(settings: Settings, ring: KeyRing, found: TenantStatus) -> Row:
+    version, error = found.version, found.last_error
+    if not version and not error and not found.tenant.startswith("@"):
+        # no worker has used it yet: say what would answer
+        version, error = _try(settings, found.tenant)
+    problem = ring.problem(found.tenant) or ""
+    return Row(found.tenant, version, found.loaded_at, error, problem, found.cases_not_run)
+
+
+def _try(settings: Settings, tenant: str) -> tuple[str, str]:
+    try:
+        bundle, findings = load(settings.policies, settings.tenants, tenant)
+    except (Refused, UnknownTenant) as error:
+        return "", str(error)
+    return (bundle.version_text if bundle else ""), (str(findings[0]) if findings else "")
