@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from policy_service.errors import Refused
 
@@ -60,12 +61,12 @@ class Settings:
 def read(environment: Mapping[str, str] | None = None) -> Settings:
     """The settings of this process; a value that can't be read is `Refused` with the variable's name."""
     source = os.environ if environment is None else environment
-    settings = Settings()
+    given: dict[str, Any] = {}
     for field in fields(Settings):
         text = source.get(PREFIX + field.name.upper())
-        if text is not None and text != "":
-            settings = replace(settings, **{field.name: _parse(field.name, text, getattr(settings, field.name))})
-    return settings
+        if text:
+            given[field.name] = _parse(field.name, text, field.default)
+    return Settings(**given)
 
 
 def write(settings: Settings) -> None:

@@ -75,18 +75,11 @@ def authorize(service: Service, caller: Caller, batch: Batch) -> tuple[str, list
 Answered = tuple[Decision | RequestError, Facts | None]
 
 
-def _answer_all(
-    bundle: Bundle, gatherer: Gatherer, items: Sequence[Request | RequestError]
-) -> list[Answered]:
+def _answer_all(bundle: Bundle, gatherer: Gatherer, items: Sequence[Request | RequestError]) -> list[Answered]:
     questions = [_ask(item) for item in items]
-    gathered = [
-        question if isinstance(question, RequestError) else gatherer.gather(question)
-        for question in questions
-    ]
+    gathered = [question if isinstance(question, RequestError) else gatherer.gather(question) for question in questions]
     decisions = iter(decide_all(bundle, [facts for facts in gathered if isinstance(facts, Facts)]))
-    return [
-        (facts, None) if isinstance(facts, RequestError) else (next(decisions), facts) for facts in gathered
-    ]
+    return [(facts, None) if isinstance(facts, RequestError) else (next(decisions), facts) for facts in gathered]
 
 
 def _answer_until(

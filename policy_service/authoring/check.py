@@ -122,7 +122,9 @@ def _select(policies: Path, tenants: Path, paths: Sequence[Path]) -> Iterator[st
         elif home in real.parents:
             names[real.relative_to(home).parts[0]] = None
         elif real != platform and platform not in real.parents:
-            raise Refused(f"`{path}` lies neither in {policies} nor in {tenants}, name a tenant's folder or a file in it")
+            raise Refused(
+                f"`{path}` lies neither in {policies} nor in {tenants}, name a tenant's folder or a file in it"
+            )
     return list(names)
 
 
@@ -130,8 +132,11 @@ def _hazards(layer: Layer) -> Iterator[Finding]:
     for compiled in layer.cedar:
         policy = compiled.policy
         if policy.effect is Effect.FORBID:
-            for sentence in may_fail(compiled):
-                yield Finding(policy.file, policy.line, f"`{policy.id}` denies where it fails to evaluate: {sentence}")
+            hazards = may_fail(compiled)
+            if hazards:
+                more = f" (and {len(hazards) - 1} more)" if len(hazards) > 1 else ""
+                sentence = f"`{policy.id}` denies where it fails to evaluate: {hazards[0]}{more}"
+                yield Finding(policy.file, policy.line, sentence)
 
 
 def _count(number: int, one: str, many: str = "") -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from policy_service.model import Entity, Finding, Policy, Uid, Version
 from policy_service.policy.engines import cedar_schema
-from policy_service.policy.layer import Layer
 from policy_service.policy.groups import Groups
+from policy_service.policy.layer import Layer
 from policy_service.policy.slices import Index
 
 _NOTHING: frozenset[Uid] = frozenset()
@@ -51,9 +51,7 @@ def join(platform: Layer, layer: Layer, version: Version) -> tuple[Bundle | None
     findings = [*platform.findings, *layer.findings, *_clashes(platform, layer)]
     schema = platform.schema
     if not findings and layer.schema:
-        schema, found = cedar_schema.join_schemas(
-            platform.schema, layer.schema, f"{layer.root}/schema.cedarschema"
-        )
+        schema, found = cedar_schema.join_schemas(platform.schema, layer.schema, f"{layer.root}/schema.cedarschema")
         findings += found or cedar_schema.validate(layer.cedar, schema)
     if findings:
         return None, findings

@@ -138,9 +138,7 @@ def parse_cases(path: str, text: str) -> tuple[tuple[Case, ...], list[Finding]]:
     for position, item in enumerate(raw["cases"]):
         line = document.line(("cases", position))
         if "as" in item and not path.startswith("policies/"):
-            findings.append(
-                Finding(path, line, "`as: service` is for the platform's own cases, name a type of yours")
-            )
+            findings.append(Finding(path, line, "`as: service` is for the platform's own cases, name a type of yours"))
         try:
             cases += _read_case(path, line, item, entities, raw.get("groups", {}))
         except RequestError as error:

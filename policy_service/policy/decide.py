@@ -22,8 +22,8 @@ from policy_service.policy.slices import Slice
 def decide(bundle: Bundle, facts: Facts) -> Decision:
     """The decision of a bundle about the question that the facts were gathered for. Pure."""
     compiled = facts.slice.cedar
-    outcome = cedar.evaluate(compiled, facts) if compiled else Outcome()
-    return _combine(bundle, facts.slice, [outcome, *_evaluate_rest(facts)])
+    outcomes = [cedar.evaluate(compiled, facts)] if compiled else []
+    return _combine(bundle, facts.slice, outcomes + _evaluate_rest(facts))
 
 
 def decide_all(bundle: Bundle, batch: Sequence[Facts]) -> list[Decision]:
@@ -86,18 +86,14 @@ def _agree(shared: dict[Uid, Entity | None], own: dict[Uid, Entity | None]) -> b
 
 def _combine(bundle: Bundle, chosen: Slice, outcomes: Sequence[Outcome]) -> Decision:
     satisfied = [policy for outcome in outcomes for policy in outcome.satisfied]
-    errors = tuple(failure for outcome in outcomes for failure in outcome.failed)
-    forbids = tuple(policy for policy in satisfied if policy.effect is Effect.FORBID)
-    permits = tuple(policy for policy in satisfied if policy.effect is Effect.PERMIT)
+    errors = tuple([failure for outcome in outcomes for failure in outcome.failed])
     version = bundle.version_text
+    forbids = tuple([policy for policy in satisfied if policy.effect is Effect.FORBID])
     if forbids:
         return Decision(False, forbids, errors, version)
-    if any(failure.policy.effect is Effect.FORBID for failure in errors):
+    if errors and any(failure.policy.effect is Effect.FORBID for failure in errors):
         return Decision(False, (), errors, version)
-    if permits:
-        return Decision(True, permits, errors, version)
+    if satisfied:
+        return Decision(True, tuple(satisfied), errors, version)
     failed = {failure.policy.id for failure in errors}
-    unsatisfied = tuple(
-        policy for policy in chosen.policies if policy.effect is Effect.PERMIT and policy.id not in failed
-    )
-    return Decision(False, (), errors, version, unsatisfied)
+    return Decision(False, (), errors, version, tuple([permit for permit in chosen.permits if permit.id not in failed]))

@@ -15,7 +15,7 @@ from policy_service.policy.engines import cedar
 from policy_service.policy.groups import Groups
 from policy_service.policy.names import GROUP
 from policy_service.policy.request import Question
-from policy_service.policy.slices import Slice, action_keys, keys_of
+from policy_service.policy.slices import Slice
 
 if TYPE_CHECKING:
     from policy_service.policy.bundle import Bundle
@@ -100,16 +100,12 @@ class Gatherer:
         self._load((question.principal, question.resource))
         principal = self._entity(question, question.principal)
         resource = self._entity(question, question.resource)
-        action_ancestors = self._bundle.action_ancestors(question.action)
-        slice_ = self._bundle.index.find(
-            keys_of(question.principal, principal.parents),
-            action_keys(question.action, action_ancestors),
-            keys_of(question.resource, resource.parents),
-        )
+        action = Entity(question.action, question.action_attributes, self._bundle.action_ancestors(question.action))
+        slice_ = self._bundle.index.find(principal, action, resource)
         entities: dict[Uid, Entity | None] = {
             question.principal: principal,
             question.resource: resource,
-            question.action: Entity(question.action, question.action_attributes, action_ancestors),
+            question.action: action,
         }
         needs = slice_.needs
         if needs.depth or needs.roots:

@@ -14,7 +14,7 @@ from typing import Any
 from policy_service.errors import RequestError
 from policy_service.model import Request, Thing, Uid, Value
 from policy_service.policy.names import action_uid, cedar_type
-from policy_service.policy.values import read_record
+from policy_service.policy.values import ESCAPES, read_record
 
 ASSERTED_ATTRIBUTES = frozenset({"tenant", "groups", "authn"})
 ASSERTED_CONTEXT = frozenset({"now", "caller"})
@@ -80,17 +80,10 @@ def _reserve(raw: Mapping[str, Any], reserved: frozenset[str], where: str, servi
     if not service and not reserved.isdisjoint(raw):
         name = next(name for name in raw if name in reserved)
         raise RequestError(f"`{where}.{name}` may not be sent, only the service asserts it")
-    # the values of a record are checked by read_record; at the top the escapes are names like any other reserved one
-    return read_record(_without_escapes(raw, where), where=where)
-
-
-def _without_escapes(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
-    for name in ("__entity", "__extn", "__expr", "__number"):
-        if name in raw:
-            raise RequestError(
-                f"`{where}.{name}` may not be sent, only files hold references and extension values"
-            )
-    return raw if isinstance(raw, dict) else dict(raw)
+    if not ESCAPES.isdisjoint(raw):
+        name = next(name for name in raw if name in ESCAPES)
+        raise RequestError(f"`{where}.{name}` may not be sent, only files hold references and extension values")
+    return read_record(raw, where=where)
 
 
 def _merge(first: dict[str, Value], second: dict[str, Value]) -> dict[str, Value]:

@@ -12,7 +12,8 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from policy_service.model import Policy, Uid
 
-# ("==", uid): this very entity · ("in", uid): the entity or a descendant · ("is", type): a type · ("id", id): an id of any type
+# ("==", uid): this very entity · ("in", uid): the entity or a descendant
+# ("is", type): any entity of a type · ("id", id): an id of any type
 Key: TypeAlias = tuple[Literal["=="], Uid] | tuple[Literal["in"], Uid] | tuple[Literal["is", "id"], str]
 Keys: TypeAlias = frozenset[Key] | None
 

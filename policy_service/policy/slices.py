@@ -9,12 +9,13 @@ build their scope).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import chain
 from typing import Any, TypeAlias
 
-from policy_service.model import Policy, Uid
+from policy_service.model import Effect, Entity, Policy, Uid
 from policy_service.policy.engines import cedar
 from policy_service.policy.engines.abac import AbacPolicy
 from policy_service.policy.engines.casbin import CasbinLine
@@ -32,6 +33,7 @@ class Slice:
     """The policies that can match, compiled per engine, and what they read together."""
 
     policies: tuple[Policy, ...]
+    permits: tuple[Policy, ...]
     cedar: CedarSet | None
     abac: tuple[AbacPolicy, ...]
     casbin: tuple[CasbinLine, ...]
@@ -45,11 +47,15 @@ class Index:
         self._policies = tuple(policies)
         self._root: Level = {}
         self._slices: dict[tuple[int, ...], Slice] = {}
+        # what a request is, as far as scopes can tell requests apart, and its slice
+        self._known: dict[tuple[Hashable, ...], Slice] = {}
+        self._named: set[Hashable] = set()
         for position, policy in enumerate(self._policies):
             self._insert(position, policy)
 
     def _insert(self, position: int, policy: Compiled) -> None:
         scope = policy.scope
+        self._named.update(name for _, name in chain(scope.principal or (), scope.resource or ()))
         for action in _each(scope.action):
             by_principal = self._root.setdefault(action, {})
             for principal in _each(scope.principal):
@@ -57,25 +63,46 @@ class Index:
                 for resource in _each(scope.resource):
                     by_resource.setdefault(resource, []).append(position)
 
-    def find(self, principal: set[Key | None], action: set[Key | None], resource: set[Key | None]) -> Slice:
-        """The slice for a request's keys (`keys_of`); compiled once and kept."""
+    def find(self, principal: Entity, action: Entity, resource: Entity) -> Slice:
+        """The slice for a request, by uid and ancestors of what it names; compiled once and kept."""
+        # two requests differ for scopes only by types, ancestors, and those entities that a scope names
+        known = (
+            principal.uid.type,
+            principal.parents,
+            principal.uid.id if self._is_named(principal.uid) else None,
+            action.uid,
+            action.parents,
+            resource.uid.type,
+            resource.parents,
+            resource.uid.id if self._is_named(resource.uid) else None,
+        )
+        found = self._known.get(known)
+        if found is None:
+            found = self._search(principal, action, resource)
+            _keep(self._known, known, found)
+        return found
+
+    def _is_named(self, uid: Uid) -> bool:
+        return uid in self._named or uid.id in self._named
+
+    def _search(self, principal: Entity, action: Entity, resource: Entity) -> Slice:
         found: set[int] = set()
-        for by_principal in _matching(self._root, action):
-            for by_resource in _matching(by_principal, principal):
-                for positions in _matching(by_resource, resource):
+        by_resource_keys = keys_of(resource.uid, resource.parents)
+        by_principal_keys = keys_of(principal.uid, principal.parents)
+        for by_principal in _matching(self._root, keys_of(action.uid, action.parents)):
+            for by_resource in _matching(by_principal, by_principal_keys):
+                for positions in _matching(by_resource, by_resource_keys):
                     found.update(positions)
         key = tuple(sorted(found))
         kept = self._slices.get(key)
         if kept is None:
-            kept = compile_slice([self._policies[position] for position in key])
-            if len(self._slices) >= KEPT:
-                # the oldest goes; another thread may have been faster
-                self._slices.pop(next(iter(tuple(self._slices)), key), None)
-            self._slices[key] = kept
+            kept = compile_slice(self._policies[position] for position in key)
+            _keep(self._slices, key, kept)
         return kept
 
     def forget(self) -> None:
         """Let go of the slices that are kept ready."""
+        self._known.clear()
         self._slices.clear()
 
     def whole(self) -> Slice:
@@ -84,16 +111,11 @@ class Index:
 
 
 def keys_of(uid: Uid, ancestors: Collection[Uid]) -> set[Key | None]:
-    """The keys a principal or resource is found by."""
+    """The keys that a principal, an action or a resource is found by."""
     keys: set[Key | None] = {None, ("==", uid), ("in", uid), ("is", uid.type), ("id", uid.id)}
     if ancestors:
         keys.update([("in", ancestor) for ancestor in ancestors])
     return keys
-
-
-def action_keys(uid: Uid, ancestors: Collection[Uid]) -> set[Key | None]:
-    """The keys an action is found by."""
-    return {None, ("==", uid), ("in", uid), *(("in", ancestor) for ancestor in ancestors)}
 
 
 def compile_slice(policies: Iterable[Compiled]) -> Slice:
@@ -102,11 +124,20 @@ def compile_slice(policies: Iterable[Compiled]) -> Slice:
     in_cedar = tuple(policy for policy in chosen if isinstance(policy, CedarPolicy))
     return Slice(
         policies=tuple(policy.policy for policy in chosen),
+        permits=tuple(policy.policy for policy in chosen if policy.policy.effect is Effect.PERMIT),
         cedar=cedar.compile_set(in_cedar) if in_cedar else None,
         abac=tuple(policy for policy in chosen if isinstance(policy, AbacPolicy)),
         casbin=tuple(policy for policy in chosen if isinstance(policy, CasbinLine)),
         needs=reduce(Needs.join, (policy.needs for policy in chosen), Needs()),
     )
+
+
+def _keep(kept: dict[Any, Slice], key: Hashable, made: Slice) -> None:
+    # the oldest half goes at once, so that no request pays for it often; other threads may do the same
+    if len(kept) >= KEPT:
+        for old in list(kept)[: KEPT // 2]:
+            kept.pop(old, None)
+    kept[key] = made
 
 
 def _each(keys: frozenset[Key] | None) -> Iterable[Key | None]:

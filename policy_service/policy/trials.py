@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from policy_service.errors import RequestError
-from policy_service.model import Decision, Entity, Extension, Finding, Uid, Version
+from policy_service.model import Decision, Entity, Extension, Finding, Uid, Value, Version
 from policy_service.policy.bundle import Bundle, join
 from policy_service.policy.cases import Case
 from policy_service.policy.decide import decide
@@ -33,7 +33,7 @@ def run(bundle: Bundle, late: Callable[[], bool] = lambda: False) -> CaseReport:
     permit what no platform policy speaks of.
     """
     cases = bundle.layer.cases
-    findings = []
+    findings: list[Finding] = []
     groups = _Groups(bundle.groups)
     for position, case in enumerate(cases):
         if late():
@@ -76,9 +76,7 @@ def judge(bundle: Bundle, case: Case, groups: Groups) -> str:
         expected, got = ("allow", "deny") if case.allowed else ("deny", "allow")
         return f"{case.name}: expected {expected}, got {got}{_why(decision)}"
     if case.reasons is not None and given != case.reasons:
-        return (
-            f"{case.name}: expected the reasons {_names(case.reasons)}, got {_names(given)}{_why(decision)}"
-        )
+        return f"{case.name}: expected the reasons {_names(case.reasons)}, got {_names(given)}{_why(decision)}"
     return ""
 
 
@@ -97,10 +95,16 @@ def answer(bundle: Bundle, case: Case, groups: Groups) -> Decision:
         bundle,
         fetch,
         lambda: Extension("datetime", case.now),
-        read_record(dict(case.caller), where="caller"),
+        _caller(case),
         groups,
     )
     return decide(bundle, gatherer.gather(ask(case.request, service=case.service)))
+
+
+def _caller(case: Case) -> Mapping[str, Value]:
+    """What `context.caller` says, in the types the service gives it."""
+    told = read_record(case.caller, where="caller")
+    return {**told, "ip": Extension("ip", str(told["ip"]))} if "ip" in told else told
 
 
 def _names(ids: Collection[str]) -> str:

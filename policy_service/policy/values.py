@@ -9,6 +9,7 @@ exactly; else a record of its canonical text, which can be compared for equality
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -61,9 +62,7 @@ def read_json(text: bytes | str) -> Any:
 
 
 def _line(text: bytes | str, position: int) -> int:
-    return (
-        text.count(b"\n", 0, position) + 1 if isinstance(text, bytes) else text.count("\n", 0, position) + 1
-    )
+    return text.count(b"\n", 0, position) + 1 if isinstance(text, bytes) else text.count("\n", 0, position) + 1
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -136,7 +135,7 @@ def read_value(raw: Any, *, trusted: bool = False, where: str = "") -> Value:
     raise ValueError(f"`{where}` holds a {kind.__name__}, which is no JSON value")
 
 
-def read_record(raw: dict[str, Any], *, trusted: bool = False, where: str = "") -> dict[str, Value]:
+def read_record(raw: Mapping[str, Any], *, trusted: bool = False, where: str = "") -> dict[str, Value]:
     """The canonical record of a JSON object: `null` members are as if they were not sent."""
     return {
         name: part
