@@ -41,7 +41,7 @@ def find_revision(folder: Path, files: Mapping[str, bytes]) -> Revision:
     """The commit that is checked out around `folder`, and whether exactly these files are other than in it."""
     try:
         real = os.path.realpath(folder, strict=True)
-        head = _git(real, "rev-parse", "--verify", "--quiet", "HEAD", "--absolute-git-dir")
+        head = _git(real, "rev-parse", "HEAD", "--absolute-git-dir")
         commit, _, repository = head.decode().strip().partition("\n")
         tree = _read_tree(_git(real, "ls-tree", "-r", "-z", commit)) if repository else {}
     except FileNotFoundError:  # neither a folder nor git
