@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import schemathesis
 from flask import Flask
-from hypothesis import HealthCheck, settings
-from hypothesis import Phase as HypothesisPhase
+from hypothesis import HealthCheck, given, settings
 from jsonschema import Draft202012Validator
+from schemathesis import GenerationMode
 
 from policy_service.web.application import mount
 from policy_service.web.docs_page import render
@@ -27,23 +27,34 @@ def document(app: Flask) -> dict[str, Any]:
     return app.test_client().get("/openapi.json").get_json()
 
 
-@pytest.fixture
-def api_schema(app: Flask) -> Any:
+@pytest.fixture(scope="module")
+def described(app: Flask) -> Any:
     return schemathesis.openapi.from_wsgi("/openapi.json", app)
 
 
-schema = schemathesis.pytest.from_fixture("api_schema")
-
-
-@schema.parametrize()
-@settings(
-    max_examples=30,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    phases=[HypothesisPhase.explicit, HypothesisPhase.generate],
+@pytest.mark.parametrize("mode", list(GenerationMode))
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/access/v1/evaluation"),
+        ("POST", "/access/v1/evaluations"),
+        ("POST", "/tenants/{tenant}/access/v1/evaluation"),
+        ("POST", "/tenants/{tenant}/access/v1/evaluations"),
+        ("GET", "/.well-known/authzen-configuration/{tenant}"),
+        ("GET", "/.well-known/authzen-configuration/tenants/{tenant}"),
+    ],
 )
-def test_the_application_does_what_the_document_says(case: Any, site: Site) -> None:
-    case.call_and_validate(headers={"authorization": f"Bearer {site.keys['citadel']}"})
+def test_the_application_does_what_the_document_says(
+    described: Any, site: Site, method: str, path: str, mode: GenerationMode
+) -> None:
+    @given(described[path][method].as_strategy(generation_mode=mode))
+    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    def ask(case: schemathesis.Case) -> None:
+        if case.path_parameters and "access" in path and mode is GenerationMode.POSITIVE:
+            case.path_parameters["tenant"] = "citadel"
+        case.call_and_validate(headers={"Authorization": f"Bearer {site.keys['citadel']}"})
+
+    ask()
 
 
 def test_the_document_is_openapi_3_1(document: dict[str, Any]) -> None:
