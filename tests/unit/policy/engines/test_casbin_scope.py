@@ -10,7 +10,7 @@ from policy_service.model import Uid
 from policy_service.policy.engines.casbin import CasbinLine, evaluate, parse
 from policy_service.policy.facts import Facts
 from policy_service.policy.scope import Key, Keys, Scope
-from policy_service.policy.slices import action_keys, keys_of
+from policy_service.policy.slices import keys_of
 from tests.unit.policy.engines.test_casbin import conf, facts_for, load
 
 READ: Keys = frozenset({("==", Uid("Action", "read"))})
@@ -114,7 +114,7 @@ def matches(line: CasbinLine, facts: Facts) -> bool:
     question, scope = facts.question, line.scope
     asked: list[tuple[Keys, set[Any]]] = [
         (scope.principal, keys_of(question.principal, facts.principal.parents)),
-        (scope.action, action_keys(question.action, frozenset())),
+        (scope.action, keys_of(question.action, ())),
         (scope.resource, keys_of(question.resource, facts.resource.parents)),
     ]
     return all(keys is None or keys & own for keys, own in asked)
