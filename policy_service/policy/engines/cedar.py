@@ -20,7 +20,7 @@ import cedarpy
 
 from policy_service.model import Effect, Engine, Entity, Failure, Finding, Outcome, Policy, Uid, Value
 from policy_service.policy.engines import cedar_hazards, cedar_tree
-from policy_service.policy.engines.cedar_text import NotCedar, Piece, find_line, read_policies
+from policy_service.policy.engines.cedar_text import NotCedar, Piece, find_line, read_policies, shorten
 from policy_service.policy.scope import Needs, Scope
 from policy_service.policy.values import dumps
 
@@ -156,6 +156,8 @@ def _parse_piece(path: str, number: int, piece: Piece, exact: bool) -> CedarPoli
         identifier = node.annotations.get("id", f"{path.rpartition('/')[2]}#{number}")
         if not identifier:
             raise NotCedar("the `@id` is empty, give it a text or leave it out", 1)
+        if not identifier.isprintable():
+            raise NotCedar("the `@id` holds a character that can't be printed", 1)
         message = node.annotations.get("message") or node.annotations.get("description") or ""
         policy = Policy(identifier, Effect(node.effect), path, piece.line, Engine.CEDAR, message)
         return CedarPolicy(policy, cedar_tree.read_scope(node), cedar_tree.read_needs(node), piece.text)
@@ -167,7 +169,7 @@ def _parse_piece(path: str, number: int, piece: Piece, exact: bool) -> CedarPoli
         if _TOO_DEEP in message:
             return Finding(path, piece.line, DEEP_SENTENCE)
         line = piece.line + (find_line(piece.text, message, cedarpy.policies_to_pst) - 1 if exact else 0)
-        return Finding(path, line, f"invalid Cedar: {message}")
+        return Finding(path, line, f"invalid Cedar: {shorten(message)}")
 
 
 def may_fail(policy: CedarPolicy) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from policy_service.policy.engines.cedar_declarations import (
     read_declarations,
     types_of,
 )
-from policy_service.policy.engines.cedar_text import NotCedar, Token, find_line, line_of, scan, unquote
+from policy_service.policy.engines.cedar_text import NotCedar, Token, find_line, line_of, scan, shorten, unquote
 from policy_service.policy.names import ESCAPE, GROUP, SERVICE
 
 # principal types × resource types × actions, summed over the policies of a layer; a million take about ten seconds
@@ -98,7 +98,7 @@ def validate(policies: Sequence[CedarPolicy], schema: str) -> list[Finding]:
     findings = []
     for policy in policies:
         told = on_large_stack(partial(validate_text, policy.text, compiled))
-        sentences = sorted({sentence.removeprefix("for policy `policy0`, ") for _, sentence in told})
+        sentences = sorted({shorten(sentence.removeprefix("for policy `policy0`, ")) for _, sentence in told})
         findings += [Finding(policy.policy.file, policy.policy.line, sentence) for sentence in sentences[:TOLD]]
     return findings
 
@@ -119,14 +119,9 @@ def _try(path: str, text: str, parse: Callable[[str], object]) -> list[Finding]:
     try:
         parse(text)
     except BaseException as error:
-        message = str(error)
-        return [
-            Finding(
-                path,
-                find_line(text, message, parse),
-                f"invalid schema: {message.removeprefix('error parsing schema: ')}",
-            )
-        ]
+        said = str(error)
+        sentence = f"invalid schema: {shorten(said.removeprefix('error parsing schema: '))}"
+        return [Finding(path, find_line(text, said, parse), sentence)]
     return []
 
 

@@ -32,6 +32,9 @@ _OPERATORS = frozenset({"&&", "||", "+", "-", "*", "<", "<=", ">", ">=", "==", "
 _WORDS = frozenset({"if", "in", "has", "like", "is"})
 _CLAUSES = frozenset({"when", "unless"})
 
+# characters of an error of Cedar that a finding repeats
+SAID = 300
+
 
 class Token(NamedTuple):
     """One token: its kind (`word`, `string`, `mark`, `number`), its text, and where it starts."""
@@ -170,6 +173,12 @@ class Nesting:
         if self._open:
             token, position = self._open[-1]
             raise NotCedar(f"`{token}` is never closed", line_of(self._text, position))
+
+
+def shorten(message: str) -> str:
+    """What Cedar says as one line of a bearable length: it quotes tokens whole, however long."""
+    line = " ".join(message.split())
+    return line if len(line) <= SAID else f"{line[:SAID]}…"
 
 
 def find_line(text: str, message: str, parse_text: Callable[[str], object]) -> int:

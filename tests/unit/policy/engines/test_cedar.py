@@ -1,7 +1,10 @@
 """Cedar by cedarpy: parsing, and each line of what is known about evaluating it."""
 
+import os
+import signal
 import threading
 from decimal import Decimal
+from types import SimpleNamespace
 
 import cedarpy
 import pytest
@@ -51,6 +54,7 @@ def test_a_policy_knows_who_it_is():
         (f'@id("a") {ANY} @id("a") {ANY}', "1: the policy id `a` is taken by line 1, give it another `@id`"),
         (f'@id("x.cedar#2") {ANY}\n{ANY}', "2: the policy id `x.cedar#2` is taken by line 1, give it another `@id`"),
         (f'\n@id("") {ANY}', "2: the `@id` is empty, give it a text or leave it out"),
+        (f'@id("a\\nb") {ANY}', "1: the `@id` holds a character that can't be printed"),
         (f"@id {ANY}", "1: the `@id` is empty, give it a text or leave it out"),
         (
             "\npermit(principal == ?principal, action, resource);",
@@ -95,19 +99,40 @@ def test_nothing_that_cedarpy_raises_gets_past_parse(monkeypatch):
 
 
 def test_parsing_is_never_done_in_the_callers_thread(monkeypatch):
-    threads = set()
-    for owner, name in ((cedarpy, "policies_to_pst"), (cedarpy.PolicySet, "from_str")):
-        real = getattr(owner, name)
+    threads = []
 
-        def spy(text, real=real):
-            threads.add(threading.current_thread().name)
+    def spy(real):
+        def call(text):
+            threads.append(threading.current_thread().name)
             return real(text)
 
-        if owner is cedarpy:
-            monkeypatch.setattr(owner, name, spy)
+        return call
+
+    real_set = cedarpy.PolicySet.from_str
+    monkeypatch.setattr(cedarpy, "policies_to_pst", spy(cedarpy.policies_to_pst))
+    monkeypatch.setattr(cedarpy, "PolicySet", SimpleNamespace(from_str=spy(real_set)))
     compiled(ANY)
-    assert threads == {"cedar-parser"}
+    assert threads == ["cedar-parser"] * 2
     assert threading.stack_size() == 0
+
+
+def test_a_forked_child_parses_too():
+    compiled(ANY)
+    child = os.fork()
+    if not child:
+        signal.alarm(30)
+        code = 1
+        try:
+            code = 0 if satisfied(decide(ANY)) else 1
+        finally:
+            os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_what_cedar_quotes_is_one_line_of_bearable_length():
+    (told,) = refuse('permit(principal, action, resource) when { 1 "' + "a\n\nb" * 5_000 + '" };')
+    assert "\n" not in told
+    assert len(told) < 400
 
 
 def test_the_parsing_thread_goes_on_after_an_error():
