@@ -144,6 +144,14 @@ class TestDamage:
         assert ids(read(folder, report=reports.append)) == ["1"]
         assert len(reports) == 1
 
+    def test_a_line_nested_deeper_than_python_reads_is_reported(self, folder: Path, open_log: OPEN) -> None:
+        open_log().write([at(1)])
+        with only(folder).open("ab") as file:
+            file.write(b'{"body":{"time":"2026","n":' + b"[" * 1_000 + b"]" * 1_000 + b"}}\n")
+        reports: list[str] = []
+        assert ids(read(folder, report=reports.append)) == ["1"]
+        assert len(reports) == 1
+
     def test_a_torn_last_line_is_left_alone(self, folder: Path, open_log: OPEN) -> None:
         open_log().write([at(1), at(2)])
         with only(folder).open("ab") as file:
@@ -263,6 +271,15 @@ class TestFollow:
             lambda: log.write([at(3)]),
         ]
         assert self.follow(folder, steps, report=pytest.fail) == ["1", "2", "3"]
+
+    def test_nothing_is_remembered_of_deleted_segments(self, folder: Path, open_log: OPEN) -> None:
+        open_log().write([at(1)])
+        positions: dict[str, reader._Position] = {}
+        list(reader._sweep(folder, positions, 0.0, pytest.fail))
+        assert list(positions) == [only(folder).name]
+        only(folder).unlink()
+        list(reader._sweep(folder, positions, 0.0, pytest.fail))
+        assert positions == {}
 
     def test_lines_are_counted_on(self, folder: Path, open_log: OPEN) -> None:
         open_log().write([at(1), at(2)])

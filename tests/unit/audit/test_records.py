@@ -185,7 +185,17 @@ class TestMask:
         [
             *("reasons", "reasons.id", "errors", "errors.id", "version", "tenant", "decision", "time", "request"),
             *("", ".", "subject.", "subject..id", "subject.ssn", "resource.name", "action.id", "facts.attrs"),
-            *("caller.id", "subject.id.x", "caller.key.x", "masked", "duration_us", "Subject", "* "),
+            *(
+                "caller.id",
+                "subject.id.x",
+                "caller.key.x",
+                "masked",
+                "duration_us",
+                "Subject",
+                "* ",
+                "context.",
+                "context..ip",
+            ),
         ],
     )
     def test_what_can_not_be_masked_is_refused(self, path: str) -> None:
