@@ -252,8 +252,9 @@ def _read_quiet(folder: Path, root: str, quiet: float) -> Source:
         # a disk's clock may be ahead of ours: a time far in the future tells nothing
         if not -1 < age < quiet and signature(folder) == source.signature:
             return source
-        time.sleep(max(0.01, min(quiet, quiet - age)))
-        if time.monotonic() > until:
+        late = time.monotonic() > until
+        time.sleep(quiet if late else max(0.01, min(quiet, quiet - age)))
+        if late:
             if signature(folder) == source.signature:
                 return source  # what changes is no part of the bundle
             finding = Finding(root, 1, "its files keep changing, so what they are meant to be can't be told")
