@@ -153,7 +153,7 @@ def read_number(number: Decimal) -> Value:
         scaled = digits * 10 ** (exponent + 4)
         whole, rest = divmod(scaled, 10_000)
         if rest == 0 and -_LONG <= whole < _LONG:
-            return whole
+            return int(whole)
         if -_LONG <= scaled < _LONG:
             return Decimal(scaled).scaleb(-4).normalize()
     return {NUMBER: f"{digits}e{exponent}"}

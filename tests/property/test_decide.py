@@ -25,9 +25,7 @@ attributes = st.fixed_dictionaries(
         "team": st.sampled_from(["red", "blue", ""]),
     },
 )
-asks = st.builds(
-    spec.Ask, st.sampled_from(SUBJECTS), st.sampled_from(ACTIONS), st.sampled_from(RESOURCES), attributes
-)
+asks = st.builds(spec.Ask, st.sampled_from(SUBJECTS), st.sampled_from(ACTIONS), st.sampled_from(RESOURCES), attributes)
 
 
 @st.composite
@@ -106,9 +104,7 @@ def test_no_permit_no_allow(chosen, ask):
 def test_forbid_beats_permit(chosen, ask, render):
     allowing = spec.Rule("allow-all", "permit")
     bundle = make_bundle(render([allowing, *chosen]))
-    denied = any(
-        spec.judge(rule, ask) in (spec.SATISFIED, spec.FAILED) for rule in chosen if rule.effect == "forbid"
-    )
+    denied = any(spec.judge(rule, ask) in (spec.SATISFIED, spec.FAILED) for rule in chosen if rule.effect == "forbid")
     assert answer(bundle, to_request(ask)).allowed is not denied
 
 

@@ -18,8 +18,26 @@ from tests.property.files import answer, make_bundle
 
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
 awkward = st.sampled_from(
-    ["", "Group", "Action", "PolicyService::Operator", "PolicyService", "if", "a::b", "::", "a-b", "é", "Escaped_61",
-     "Escaped_", "X::Action", "\x00", "__cedar", "user", "a::Group", "Escaped_::x"]
+    [
+        "",
+        "Group",
+        "Action",
+        "PolicyService::Operator",
+        "PolicyService",
+        "if",
+        "a::b",
+        "::",
+        "a-b",
+        "é",
+        "Escaped_61",
+        "Escaped_",
+        "X::Action",
+        "\x00",
+        "__cedar",
+        "user",
+        "a::Group",
+        "Escaped_::x",
+    ]
 )
 names = texts | awkward
 numbers = (
@@ -42,8 +60,9 @@ requests = st.builds(
     properties,
 )
 
-FORBID = make_bundle({"all.cedar": '@id("yes") permit(principal, action, resource);\n'
-                                   '@id("no") forbid(principal, action, resource);\n'})
+FORBID = make_bundle(
+    {"all.cedar": '@id("yes") permit(principal, action, resource);\n@id("no") forbid(principal, action, resource);\n'}
+)
 PERMIT = make_bundle({"all.cedar": '@id("yes") permit(principal, action, resource);\n'})
 GROUPS = make_bundle(
     {

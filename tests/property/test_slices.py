@@ -95,7 +95,12 @@ def stores(draw: st.DrawFn) -> list[dict[str, object]]:
         entities.append({"uid": {"type": "doc", "id": name}, "attrs": attrs, "parents": parents, "tags": {}})
     if draw(st.booleans()):
         entities.append(
-            {"uid": {"type": "folder", "id": "f1"}, "attrs": {}, "parents": [{"type": "folder", "id": "f2"}], "tags": {}}
+            {
+                "uid": {"type": "folder", "id": "f1"},
+                "attrs": {},
+                "parents": [{"type": "folder", "id": "f2"}],
+                "tags": {},
+            }
         )
     return entities
 
