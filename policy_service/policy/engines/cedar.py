@@ -273,16 +273,18 @@ def _request(question: Question, context: Mapping[str, Value]) -> dict[str, Any]
 
 def _read(cedar_set: CedarSet, result: cedarpy.AuthzResult, entities: str) -> Outcome:
     diagnostics = result.diagnostics
+    errors, reasons, named = diagnostics.errors, diagnostics.reasons, cedar_set.named
+    if reasons and not errors:
+        return Outcome(tuple([named[reason] for reason in reasons]))
     if result.decision is cedarpy.Decision.NoDecision:
-        return _fail_all(cedar_set, "; ".join(diagnostics.errors).replace(_ENTITIES + entities, "entities"))
-    named = cedar_set.named
+        return _fail_all(cedar_set, "; ".join(errors).replace(_ENTITIES + entities, "entities"))
     failed = []
-    for error in diagnostics.errors:
+    for error in errors:
         told = _FAILED.match(error)
         if told is None:
             return _fail_all(cedar_set, error)
         failed.append(Failure(named[told[1]], told[2]))
-    return Outcome(tuple([named[reason] for reason in diagnostics.reasons]), tuple(failed))
+    return Outcome(tuple([named[reason] for reason in reasons]), tuple(failed))
 
 
 def _fail_all(cedar_set: CedarSet, why: str) -> Outcome:
