@@ -13,6 +13,7 @@ import pytest
 
 from policy_service.bundles import current as module
 from policy_service.bundles.current import Bundles
+from policy_service.bundles.sources import Source
 from policy_service.config import Settings
 from policy_service.errors import NoBundle, Refused, UnknownTenant
 from tests.unit.bundles.folders import PLATFORM, QUIET, case, error, fill, ids, make, policy
@@ -226,6 +227,23 @@ def test_a_store_that_can_not_be_written_stops_nothing(tmp_path: Path, caplog: p
     assert "can't be stored" in caplog.text
 
 
+def test_files_that_move_while_they_are_read_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = make(tmp_path, "acme")
+    bundles = fresh(settings)
+    before = bundles.current("acme")
+    real = module.read_layer
+
+    def read_and_move(folder: Path, root: str) -> Source:
+        source = real(folder, root)
+        fill(folder, {"b.cedar": policy(f"p{time.monotonic_ns()}")})
+        return source
+
+    monkeypatch.setattr(module, "read_layer", read_and_move)
+    fill(settings.tenants / "acme", {"a.cedar": policy("two")})
+    assert not bundles.rebuild("acme")
+    assert bundles.current("acme") is before
+
+
 def test_a_first_load_waits_until_the_files_are_quiet(tmp_path: Path) -> None:
     settings = make(tmp_path, "acme")
     bundles = Bundles(settings, quiet=0.2)
@@ -283,6 +301,7 @@ WORKER = """
 import sys, time
 from pathlib import Path
 from policy_service.bundles.current import Bundles
+from policy_service.bundles.sources import Source
 from policy_service.config import Settings
 root = Path(sys.argv[1])
 bundles = Bundles(Settings(root / "policies", root / "tenants", root / "data"), quiet=0.05)

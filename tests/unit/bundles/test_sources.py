@@ -132,9 +132,10 @@ def test_a_file_swapped_for_a_fifo_after_the_look_does_not_hang(tmp_path: Path) 
     place, known = walk.files["a.cedar"]
     assert sources._read(walk, "a.cedar", place, known.st_size) is None
     (folder / "a.cedar").unlink()
-    (folder / "a.cedar").symlink_to("/etc/hostname")
+    (folder / "a.cedar").symlink_to(fill(tmp_path / "other", {"same-size": "2"}) / "same-size")
     assert sources._read(walk, "a.cedar", place, known.st_size) is None
-    assert len(walk.findings) == 2
+    assert "no regular file" in walk.findings[0].sentence
+    assert "symbolic links" in walk.findings[1].sentence
 
 
 def test_a_file_that_grows_is_not_read_without_end(tmp_path: Path) -> None:
@@ -185,8 +186,10 @@ def test_what_can_not_be_read_is_part_of_the_digest(tmp_path: Path) -> None:
     folder = fill(tmp_path / "acme", {"a.cedar": "1"})
     before = read_layer(folder, "tenants/acme").digest
     os.mkfifo(folder / "x")
-    assert read_layer(folder, "tenants/acme").digest != before
-    (folder / "x").unlink()
+    broken = read_layer(folder, "tenants/acme").digest
+    (folder / "x").rename(folder / "y")
+    assert len({before, broken, read_layer(folder, "tenants/acme").digest, digest({})}) == 4
+    (folder / "y").unlink()
     assert read_layer(folder, "tenants/acme").digest == before
 
 
