@@ -20,9 +20,8 @@ from policy_service.cli import worker
 from policy_service.config import Settings
 from policy_service.errors import Refused
 
-# decisions hold the interpreter, so more threads only help while one waits for the disk
-THREADS = 2
-THREADS_SYNC = 16
+# decisions take turns at the interpreter; the others are for requests that wait for the disk or for a slow client
+THREADS = 32
 
 # by name: the command line does not import the web room, only its workers do
 APPLICATION = "policy_service.web:create_app"
@@ -96,9 +95,9 @@ def listen(settings: Settings, on_start: Callable[[], None] | None = None) -> No
         interface=Interfaces.WSGI,
         loop=Loops.asyncio,
         workers=settings.workers,
-        blocking_threads=THREADS_SYNC if settings.log_sync else THREADS,
+        blocking_threads=THREADS,
         websockets=False,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
         log_dictconfig={"handlers": _HANDLERS},
         respawn_failed_workers=True,
         workers_kill_timeout=10,

@@ -28,6 +28,9 @@ _log = logging.getLogger(__name__)
 
 def load(parent: int, target: str) -> Any:
     """What `target` (`module:factory`) makes, in a worker of the process `parent`; it reads the environment."""
+    # until granian takes them, signals do what the parent's handlers, which a fork inherits, would swallow
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
     follow(parent)
     # a terminal sends Ctrl-C to every process of its group; only the parent is to act on it
     os.setsid()

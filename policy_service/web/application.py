@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
@@ -15,12 +16,27 @@ from policy_service.bundles.current import Bundles
 from policy_service.config import Settings
 from policy_service.identity.keys import KeyRing
 from policy_service.web import authzen, authzen_api, docs_page
-from policy_service.web.errors import problem
+from policy_service.web.errors import Headers, problem
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 _ENVIRONMENT = tuple(
     (name, {"content-type": "CONTENT_TYPE"}.get(name, f"HTTP_{name.upper().replace('-', '_')}"))
     for name in authzen.HEADERS
 )
+
+
+class Ready(Response):
+    """An answer whose headers are complete: they are sent as they are, without werkzeug's second look at each."""
+
+    def __init__(self, status: int, headers: Headers, body: bytes) -> None:
+        super().__init__([body], status, [*headers, ("content-length", str(len(body)))])
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Send it."""
+        start_response(self.status, list(self.headers))
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else self.response  # type: ignore[return-value]
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -64,17 +80,13 @@ def mount(service: Service) -> Flask:
     def view(**_: Any) -> Response:
         environ = request.environ
         headers = {name: environ[key] for name, key in _ENVIRONMENT if key in environ}
-        status, own, payload = authzen.answer(
-            service,
-            environ["REQUEST_METHOD"],
-            environ["PATH_INFO"],
-            headers,
-            _read_body(environ),
-            environ.get("REMOTE_ADDR", ""),
-        )
-        return Response(payload, status, own)
+        method = environ["REQUEST_METHOD"]
+        path, address = environ["PATH_INFO"], environ.get("REMOTE_ADDR", "")
+        return Ready(*authzen.answer(service, method, path, headers, _read_body(environ), address))
 
     app.register_blueprint(docs_page.show(authzen_api.publish(app, view)))
+    # what describes an endpoint wraps its view, which has nothing to do once it is described
+    app.view_functions.update({name: view for name in app.view_functions if name.startswith("authzen.")})
     # whatever no other rule takes, by any method: `answer` says what is wrong with it
     app.view_functions["other"] = view
     app.url_map.add(Rule("/", endpoint="other", strict_slashes=False))

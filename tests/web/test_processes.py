@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -87,56 +86,29 @@ def test_ctrl_c_in_a_terminal_ends_it_cleanly(start: Callable[..., tuple[Server,
     assert "Unexpected exit" not in server.errors.read_text()
 
 
-def serve(site: Site, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "policy_service.cli", "serve", *options],
+def test_clients_that_send_slowly_do_not_keep_others_waiting(start: Callable[..., tuple[Server, Site]]) -> None:
+    server, site = start(workers=1)
+    host, _, port = server.url.removeprefix("http://").partition(":")
+    head = b"POST /access/v1/evaluation HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n{"
+    slow = [socket.create_connection((host, int(port))) for _ in range(16)]
+    try:
+        for connection in slow:
+            connection.sendall(head)
+        assert decide(server, site) == {"decision": True}
+    finally:
+        for connection in slow:
+            connection.close()
+    assert decide(server, site) == {"decision": True}
+
+
+def test_a_second_server_does_not_join_the_first(server: Server, site: Site) -> None:
+    """Workers share their port, so that without a look a second server would answer every other request."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "policy_service.cli", "serve", "--bind", server.url.removeprefix("http://")],
         capture_output=True,
         text=True,
         timeout=30,
         cwd=site.folder,
-        env={**os.environ, "POLICY_SERVICE_BIND": "127.0.0.1:0", **environment},
         check=False,
     )
-
-
-def test_an_address_in_use_is_refused(site: Site) -> None:
-    with closing(socket.socket()) as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        ended = serve(site, "--bind", f"127.0.0.1:{taken.getsockname()[1]}")
-    assert ended.returncode == 2
-    assert "is in use" in ended.stderr
-
-
-def test_a_second_server_does_not_join_the_first(server: Server, site: Site) -> None:
-    ended = serve(site, "--bind", server.url.removeprefix("http://"))
     assert (ended.returncode, "is in use" in ended.stderr) == (2, True)
-
-
-@pytest.mark.parametrize(
-    ("options", "sentence"),
-    [
-        (["--policies", "nowhere"], "nowhere"),
-        (["--policies", "empty"], "empty"),
-        (["--policies", "broken"], "x.cedar:1"),
-        (["--bind", "nonsense"], "HOST:PORT"),
-        (["--bind", "127.0.0.1:99999"], "HOST:PORT"),
-        (["--public-url", "https://h/?x"], "public URL"),
-        (["--workers", "0"], "workers"),
-        (["--nonsense"], "nonsense"),
-    ],
-)
-def test_a_start_that_can_not_succeed_says_why(tmp_path: Path, options: list[str], sentence: str) -> None:
-    site = make_site(tmp_path)
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "broken").mkdir()
-    (tmp_path / "broken" / "x.cedar").write_text("permit (")
-    ended = serve(site, *options)
-    assert ended.returncode == 2, ended.stderr
-    assert sentence in ended.stderr
-    assert "Traceback" not in ended.stderr
-
-
-def test_settings_may_come_from_the_environment(site: Site) -> None:
-    ended = serve(site, POLICY_SERVICE_WORKERS="none")
-    assert (ended.returncode, "POLICY_SERVICE_WORKERS" in ended.stderr) == (2, True)

@@ -1,0 +1,196 @@
+"""Commands that read files and the decision log: `evaluate`, `check`, `status`, `log`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from policy_service.audit.decision_log import DecisionLog
+from policy_service.audit.records import record
+from policy_service.bundles.current import Bundles
+from policy_service.cli import main
+from policy_service.config import Settings
+from policy_service.model import Act, Caller, Decision, Effect, Engine, Policy, Request, Thing
+
+ROOT = Path(__file__).parents[3]
+MORTY = "user:CiRmZDE2MTRkMy1jMzlhLTQ3ODEtYjdiZC04Yjk2ZjVhNTEwMGQSBWxvY2Fs"
+UPDATE = ["evaluate", "citadel", "--subject", MORTY, "--action", "can_update_todo", "--resource", "todo:1"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's files, and a tenant whose files are broken."""
+    folder = tmp_path_factory.mktemp("site")
+    for name in ("policies", "tenants"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("keys.yaml"))
+    (folder / "tenants" / "broken").mkdir()
+    (folder / "tenants" / "broken" / "tenant.yaml").write_text("name: Broken\n")
+    (folder / "tenants" / "broken" / "x.cedar").write_text("permit (\n")
+    (folder / "tenants" / "broken" / "keys.yaml").write_text("keys: 1\n")
+    return folder
+
+
+def run(folder: Path, *arguments: str) -> Result:
+    environment = {f"POLICY_SERVICE_{name.upper()}": str(folder / name) for name in ("policies", "tenants", "data")}
+    return CliRunner().invoke(main, arguments, env=environment, catch_exceptions=False)
+
+
+def owned_by(email: str) -> list[str]:
+    return ["--resource-properties", json.dumps({"ownerID": email})]
+
+
+def test_evaluate_says_allow_and_why(folder: Path) -> None:
+    result = run(folder, *UPDATE, *owned_by("morty@the-citadel.com"))
+    assert result.exit_code == 0
+    assert result.stdout.startswith("allow\n")
+    assert "todo-update-own (cedar, tenants/citadel/todo.cedar:" in result.stdout
+
+
+def test_evaluate_says_deny_and_what_could_have_permitted(folder: Path) -> None:
+    result = run(folder, *UPDATE, *owned_by("rick@the-citadel.com"))
+    assert result.exit_code == 0
+    assert result.stdout.startswith("deny\n")
+    assert "todo-update-own" in result.stdout
+    assert run(folder, *UPDATE, "--exit-code").exit_code == 1
+    assert run(folder, *UPDATE, *owned_by("morty@the-citadel.com"), "--exit-code").exit_code == 0
+
+
+def test_evaluate_for_programs(folder: Path) -> None:
+    told = json.loads(run(folder, *UPDATE, *owned_by("morty@the-citadel.com"), "--json").stdout)
+    assert told["decision"] is True
+    assert told["reasons"][0]["id"] == "todo-update-own"
+    assert told["version"]
+
+
+def test_evaluate_names_what_no_policy_is_about(folder: Path) -> None:
+    result = run(folder, "evaluate", "citadel", "--subject", "a:1", "--action", "fly", "--resource", "b:1")
+    assert (result.exit_code, "no policy is about such a request" in result.stdout) == (0, True)
+
+
+def test_evaluate_records_nothing(folder: Path) -> None:
+    run(folder, *UPDATE)
+    assert not (folder / "data" / "log").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["evaluate", "nobody", *UPDATE[2:]], "there is no tenant `nobody`"),
+        (["evaluate", "broken", *UPDATE[2:]], "tenants/broken/x.cedar:"),
+        ([*UPDATE, "--context", "{"], "--context"),
+        ([*UPDATE, "--context", "[]"], "object"),
+        ([*UPDATE, "--context", '{"now": 1}'], "`context.now`"),
+        ([*UPDATE, "--subject-properties", '{"tenant": "acme"}'], "`subject.properties.tenant`"),
+        ([*UPDATE[:-1], "todo"], "`type:id`"),
+    ],
+)
+def test_evaluate_says_why_it_can_not(folder: Path, arguments: list[str], sentence: str) -> None:
+    result = run(folder, *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert sentence in result.stderr
+
+
+def test_check_of_good_files_is_0(folder: Path) -> None:
+    result = run(folder, "check", str(folder / "tenants" / "acme"))
+    assert result.exit_code == 0, result.output
+    assert "good" in result.stdout
+
+
+def test_check_of_broken_files_is_1_and_says_where(folder: Path) -> None:
+    result = run(folder, "check")
+    assert result.exit_code == 1
+    assert any(line.startswith("tenants/broken/x.cedar:") for line in result.stdout.splitlines())
+    told = json.loads(run(folder, "check", "--json").stdout)
+    assert {finding["path"] for finding in told["findings"]} == {"tenants/broken/x.cedar"}
+    assert told["findings"][0]["line"] >= 1
+    assert told["summary"]
+
+
+def test_check_outside_of_the_folders_is_2(folder: Path, tmp_path: Path) -> None:
+    assert run(folder, "check", str(tmp_path)).exit_code == 2
+
+
+def test_status_says_what_answers_and_what_is_wrong(folder: Path, tmp_path: Path) -> None:
+    settings = Settings(folder / "policies", folder / "tenants", tmp_path / "data")
+    version = Bundles(settings).current("acme").version_text
+    options = ("--data", str(settings.data))
+    rows = {row["tenant"]: row for row in json.loads(run(folder, "status", "--json", *options).stdout)}
+    assert set(rows) == {"@platform", "acme", "citadel", "broken"}
+    assert rows["acme"]["version"] == version
+    assert rows["acme"]["loaded_at"]
+    assert (rows["citadel"]["version"] != "", rows["citadel"]["loaded_at"]) == (True, "")
+    assert rows["broken"]["last_error"].startswith("tenants/broken/x.cedar:")
+    assert rows["broken"]["keys_problem"].startswith("tenants/broken/keys.yaml:")
+    text = run(folder, "status", "acme", *options).stdout
+    assert version in text
+    assert "broken" not in text
+    assert run(folder, "status", "nobody", *options).exit_code == 2
+
+
+PERMIT = Policy("p", Effect.PERMIT, "tenants/acme/x.cedar", 1, Engine.CEDAR)
+
+
+def write(folder: Path, *decisions: dict[str, Any]) -> None:
+    log = DecisionLog(folder / "log", segment_bytes=1_000_000, keep_bytes=10_000_000, keep_days=30)
+    for number, told in enumerate(decisions):
+        allowed = told.get("allowed", True)
+        log.write(
+            [
+                record(
+                    at=told.get("at", 1_700_000_000.0 + number),
+                    request_id=str(number),
+                    caller=Caller(told.get("tenant", "acme"), "k"),
+                    request=Request(Thing("user", told.get("subject", "alice")), Act("read"), Thing("host", "[red]1")),
+                    decision=Decision(allowed, (PERMIT,) if allowed else (), (), "v"),
+                    duration_us=1,
+                )
+            ]
+        )
+    log.close()
+
+
+def log(folder: Path, *options: str) -> list[str]:
+    result = CliRunner().invoke(main, ["log", "--data", str(folder), *options], catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.stdout.splitlines()
+
+
+def test_log_prints_a_line_for_each_decision(tmp_path: Path) -> None:
+    write(tmp_path, {}, {"allowed": False, "tenant": "citadel"})
+    first, second = log(tmp_path)
+    assert "allow  acme  user:alice  read  host:[red]1  p" in first
+    assert "deny   citadel" in second
+
+
+def test_log_filters(tmp_path: Path) -> None:
+    write(tmp_path, {}, {"allowed": False}, {"subject": "bob"}, {"tenant": "citadel"})
+    assert len(log(tmp_path)) == 4
+    assert len(log(tmp_path, "--decision", "deny")) == 1
+    assert len(log(tmp_path, "--subject", "user:bob")) == 1
+    assert len(log(tmp_path, "--tenant", "citadel")) == 1
+    assert len(log(tmp_path, "--since", "2023-11-14T22:13:22Z")) == 2
+    assert len(log(tmp_path, "--until", "2023-11-14T22:13:22Z")) == 2
+    assert log(tmp_path, "--since", "1d") == []
+
+
+def test_log_for_programs(tmp_path: Path) -> None:
+    write(tmp_path, {}, {"allowed": False})
+    rows = [json.loads(line) for line in log(tmp_path, "--json")]
+    assert [row["decision"] for row in rows] == [True, False]
+    assert rows[0]["reasons"][0]["id"] == "p"
+
+
+def test_log_of_no_folder_is_empty(tmp_path: Path) -> None:
+    assert log(tmp_path / "nowhere") == []
+
+
+@pytest.mark.parametrize("time", ["yesterday", "5y", "99999999999d", ""])
+def test_log_refuses_what_is_no_time(tmp_path: Path, time: str) -> None:
+    result = CliRunner().invoke(main, ["log", "--data", str(tmp_path), "--since", time])
+    assert result.exit_code == 2
+    assert "2h" in result.stderr
