@@ -117,8 +117,13 @@ class Bundles:
         with self._lock_of(name):
             entry = self.entries.get(name)
             folder = find_folder(self.tenants, name)
-            if entry is None or folder is None:
-                return True  # what is gone is dropped by the watch
+            if entry is None:
+                return True
+            if folder is None:
+                # where the root itself is away nobody can tell who is gone
+                if os.path.isdir(self.tenants):
+                    self.entries.drop(name)
+                return True
             source = _read_still(folder, tenant_root(name))
             if source is None:
                 return False

@@ -35,10 +35,19 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._text = str(folder)
 
     def pointer(self, tenant: str) -> Path:
         """Where a tenant's pointer lies."""
         return self.folder / tenant / "pointer.json"
+
+    def mark(self, tenant: str) -> tuple[int, int] | None:
+        """A fingerprint of a tenant's pointer, none where there is no pointer."""
+        try:
+            known = os.stat(f"{self._text}/{tenant}/pointer.json")
+        except OSError:
+            return None
+        return known.st_ino, known.st_mtime_ns
 
     @contextlib.contextmanager
     def lock(self, tenant: str) -> Iterator[None]:

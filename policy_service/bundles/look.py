@@ -15,7 +15,8 @@ from policy_service.bundles.load import Part
 from policy_service.bundles.revision import look_at_head
 from policy_service.bundles.sources import signature
 
-ROUND = 40  # a tenant's fingerprint is compared once in so many looks, whatever the events say
+TURNS = 4  # a folder in its own place, of which there are events, is looked at every so many looks
+ROUND = 120  # a tenant's fingerprint is compared once in so many looks, whatever the events say
 BUDGET = 0.025  # seconds of a look that go into comparing fingerprints; what is left over is compared next time
 
 
@@ -67,15 +68,19 @@ class Looker:
         self._turn += 1
         platform, roots, held = self._watched.platform(), self.roots(), self._watched.entries.all()
         heads: dict[str, tuple[object, ...]] = {}
-        self._look_at(platform, self._watched.policies, heads)
-        due: list[Entry[Any]] = [platform] if not events or self._turn % 4 == 0 else []
+        self._look_at(platform, self._watched.policies)
+        if self._has_moved(platform, heads):
+            self._changes.mark_stale(PLATFORM)
+        due: list[Entry[Any]] = [platform] if not events or self._turn % TURNS == 0 else []
         base = f"{self._watched.tenants}/"
         for position, entry in enumerate(held):
-            there = self._look_at(entry, base + entry.name, heads)
-            self._miss(entry.name, there=there or not roots.tenants)
-            if entry.platform is not platform.serving:
+            if entry.platform is not platform.serving or self._has_moved(entry, heads):
                 self._changes.mark_stale(entry.name)
             linked = entry.real != f"{roots.tenants}/{entry.name}"
+            if events and not linked and (self._turn + position) % TURNS:
+                continue
+            there = self._look_at(entry, base + entry.name)
+            self._miss(entry.name, there=there or not roots.tenants)
             if there and (not events or linked or (self._turn + position) % ROUND == 0):
                 due.append(entry)
         self._compare_some(due)
@@ -88,8 +93,15 @@ class Looker:
         for entry in due:
             self._compare(entry)
 
-    def _look_at(self, entry: Entry[Any], folder: Path | str, heads: dict[str, tuple[object, ...]]) -> bool:
-        """Look at one folder, its pointer and its repository; whether the folder is there."""
+    def _has_moved(self, entry: Entry[Any], heads: dict[str, tuple[object, ...]]) -> bool:
+        """Whether the repository of a folder is at another commit; `heads` holds those that were looked at."""
+        repository = entry.repository
+        if repository and repository not in heads:
+            heads[repository] = look_at_head(repository)
+        return bool(repository) and heads[repository] != entry.head
+
+    def _look_at(self, entry: Entry[Any], folder: Path | str) -> bool:
+        """Look at one folder and its pointer; whether the folder is there."""
         there = True
         try:
             known = os.stat(folder)
@@ -98,22 +110,13 @@ class Looker:
             there = False
         except OSError:
             pass  # it can't be looked at, which is not the same as gone
-        if entry.repository:
-            if entry.repository not in heads:
-                heads[entry.repository] = look_at_head(entry.repository)
-            if heads[entry.repository] != entry.head:
-                self._changes.mark_stale(entry.name)
         self._look_at_pointer(entry)
         return there
 
     def _look_at_pointer(self, entry: Entry[Any]) -> None:
         """Follow what another worker found out: that what answers here was refused, or what answers instead."""
-        try:
-            known = os.stat(self._watched.store.pointer(entry.name))
-        except OSError:
-            return
-        mark = (known.st_ino, known.st_mtime_ns)
-        if self._pointers.get(entry.name) == mark:
+        mark = self._watched.store.mark(entry.name)
+        if mark is None or self._pointers.get(entry.name) == mark:
             return
         self._pointers[entry.name] = mark
         record = self._watched.store.read(entry.name)
