@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from policy_service.model import Decision, Effect, Entity, Outcome, Uid
 from policy_service.policy.bundle import Bundle
 from policy_service.policy.engines import abac, casbin, cedar
-from policy_service.policy.facts import Facts
+from policy_service.policy.facts import Facts, write_entities
 from policy_service.policy.slices import Slice
 
 
@@ -36,9 +36,9 @@ def decide_all(bundle: Bundle, batch: Sequence[Facts]) -> list[Decision]:
         return [decide(bundle, batch[0])]
     outcomes: dict[int, Outcome] = {}
     for compiled, entities, members in _share(batch):
-        hierarchy = batch[members[0]].slice.needs.hierarchy
+        shared = write_entities(entities, batch[members[0]].slice.needs)
         questions = [(batch[member].question, batch[member].context) for member in members]
-        answers = cedar.evaluate_batch(compiled, cedar.entities_json(entities, hierarchy), questions)
+        answers = cedar.evaluate_batch(compiled, shared, questions)
         outcomes.update(zip(members, answers, strict=True))
     return [
         _combine(bundle, facts.slice, [outcomes.get(position, Outcome()), *_evaluate_rest(facts)])

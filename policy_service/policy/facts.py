@@ -15,6 +15,7 @@ from policy_service.policy.engines import cedar
 from policy_service.policy.groups import Groups
 from policy_service.policy.names import GROUP
 from policy_service.policy.request import Question
+from policy_service.policy.scope import Needs
 from policy_service.policy.slices import Slice
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Facts:
         """The entities as Cedar's JSON; written once, for the engine and for the log."""
         text = self._kept.get("cedar")
         if text is None:
-            text = self._kept["cedar"] = cedar.entities_json(self.entities, self.slice.needs.hierarchy)
+            text = self._kept["cedar"] = write_entities(self.entities, self.slice.needs)
         return text
 
     @property
@@ -176,6 +177,11 @@ class Gatherer:
                 entities[uid] = self._entity(question, uid) if exists else None
             found = [entity for uid in new if (entity := entities[uid])]
             starts = starts + found if step == 0 else found
+
+
+def write_entities(entities: Mapping[Uid, Entity | None], needs: Needs) -> str:
+    """As much of the entities as is read, as Cedar's JSON."""
+    return cedar.entities_json(entities, needs.hierarchy, needs.attributes)
 
 
 def references(*records: Mapping[str, Value]) -> set[Uid]:

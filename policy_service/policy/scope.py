@@ -34,6 +34,7 @@ class Needs(NamedTuple):
     hierarchy  it asks for ancestors (`in`, `$.groups`, `g`)
     now        it reads `context.now`
     caller     it reads `context.caller`
+    attributes names of the attributes it can read of any entity; `None`: any
     """
 
     depth: int = 0
@@ -41,6 +42,7 @@ class Needs(NamedTuple):
     hierarchy: bool = False
     now: bool = False
     caller: bool = False
+    attributes: frozenset[str] | None = None
 
     def join(self, other: Needs) -> Needs:
         """What both together read."""
@@ -50,7 +52,12 @@ class Needs(NamedTuple):
             self.hierarchy or other.hierarchy,
             self.now or other.now,
             self.caller or other.caller,
+            None if self.attributes is None or other.attributes is None else self.attributes | other.attributes,
         )
+
+
+# what no policy at all reads
+NOTHING = Needs(attributes=frozenset())
 
 
 class Compiled(Protocol):

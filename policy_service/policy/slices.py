@@ -20,7 +20,7 @@ from policy_service.policy.engines import cedar
 from policy_service.policy.engines.abac import AbacPolicy
 from policy_service.policy.engines.casbin import CasbinLine
 from policy_service.policy.engines.cedar import CedarPolicy, CedarSet
-from policy_service.policy.scope import Compiled, Key, Needs
+from policy_service.policy.scope import NOTHING, Compiled, Key, Needs
 
 Level: TypeAlias = dict[Key | None, Any]
 
@@ -128,7 +128,7 @@ def compile_slice(policies: Iterable[Compiled]) -> Slice:
         cedar=cedar.compile_set(in_cedar) if in_cedar else None,
         abac=tuple(policy for policy in chosen if isinstance(policy, AbacPolicy)),
         casbin=tuple(policy for policy in chosen if isinstance(policy, CasbinLine)),
-        needs=reduce(Needs.join, (policy.needs for policy in chosen), Needs()),
+        needs=reduce(Needs.join, (policy.needs for policy in chosen), NOTHING),
     )
 
 

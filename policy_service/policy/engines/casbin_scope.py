@@ -19,7 +19,7 @@ from policy_service.policy.scope import Key, Scope
 
 # members of one role that become keys, and keys of one folder; past these a line is asked for everyone
 MEMBERS: Final = 1_000
-KEYS: Final = 200_000
+KEYS: Final = 100_000
 
 Limit: TypeAlias = tuple[str, frozenset[Key]]
 

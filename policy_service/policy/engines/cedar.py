@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -61,7 +61,6 @@ class CedarSet:
     handle: cedarpy.PolicySet
     policies: tuple[Policy, ...]
     named: Mapping[str, Policy]
-    needs: Needs
 
 
 class _Parser:
@@ -210,7 +209,7 @@ def compile_set(policies: Sequence[CedarPolicy]) -> CedarSet:
     handle = on_large_stack(partial(cedarpy.PolicySet.from_str, text))
     told = tuple(policy.policy for policy in policies)
     named = {f"policy{position}": policy for position, policy in enumerate(told)}
-    return CedarSet(handle, told, named, reduce(Needs.join, (policy.needs for policy in policies), Needs()))
+    return CedarSet(handle, told, named)
 
 
 def evaluate(cedar_set: CedarSet, facts: Facts) -> Outcome:
@@ -221,7 +220,7 @@ def evaluate(cedar_set: CedarSet, facts: Facts) -> Outcome:
     always told. Where Cedar gives no answer at all, nothing is satisfied and every policy failed.
     """
     try:
-        entities = entities_json(facts.entities, cedar_set.needs.hierarchy)
+        entities = facts.cedar_json
     except Exception as error:  # as in `evaluate_batch`
         return _fail_all(cedar_set, str(error))
     return evaluate_batch(cedar_set, entities, ((facts.question, facts.context),))[0]
@@ -239,11 +238,12 @@ def evaluate_batch(
     return [_read(cedar_set, result, entities) for result in results]
 
 
-def entities_json(entities: Mapping[Uid, Entity | None], hierarchy: bool) -> str:
+def entities_json(entities: Mapping[Uid, Entity | None], hierarchy: bool, names: frozenset[str] | None = None) -> str:
     """The Cedar JSON of the entities that are known; their `parents` are all their ancestors.
 
-    Ancestors are sent where `hierarchy` asks for them, an action's always. What has neither attributes nor
-    tags nor ancestors is left out: to Cedar it is the same as an entity that does not exist.
+    Ancestors are sent where `hierarchy` asks for them, an action's always; attributes where they are among
+    `names`, all without. What has neither attributes nor tags nor ancestors is left out: to Cedar it is the
+    same as an entity that does not exist.
     """
     sent = []
     for uid, entity in entities.items():
@@ -253,6 +253,8 @@ def entities_json(entities: Mapping[Uid, Entity | None], hierarchy: bool) -> str
         if not hierarchy and not (uid.type == "Action" or uid.type.endswith("::Action")):
             parents = frozenset()
         if attributes or parents or tags:
+            if names is not None and not names.issuperset(attributes):
+                attributes = {name: value for name, value in attributes.items() if name in names}
             above = [{"type": parent.type, "id": parent.id} for parent in parents]
             told = {"uid": {"type": uid.type, "id": uid.id}, "attrs": attributes, "parents": above}
             if tags:

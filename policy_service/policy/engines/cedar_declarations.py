@@ -231,3 +231,17 @@ def _closure(uid: Uid, direct: Mapping[Uid, set[Uid]]) -> frozenset[Uid]:
 
 def _action_type(namespace: str) -> str:
     return f"{namespace}::Action" if namespace else "Action"
+
+
+def end_of(tokens: Sequence[Token]) -> int:
+    """Where the text of these tokens ends."""
+    return tokens[-1].start + len(tokens[-1].text)
+
+
+def edit(text: str, edits: Iterable[tuple[int, int, str]]) -> str:
+    """The text with the parts between these positions replaced; no part reaches into another."""
+    parts, position = list[str](), 0
+    for start, end, told in sorted(edits):
+        parts += text[position:start], told
+        position = end
+    return "".join([*parts, text[position:]])

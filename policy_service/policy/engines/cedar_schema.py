@@ -6,7 +6,7 @@ the platform's namespace `PolicyService`, and the platform's actions accept the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import prod
 from typing import NamedTuple
@@ -18,11 +18,14 @@ from policy_service.policy.engines.cedar_declarations import (
     applies_at,
     applies_of,
     check_sizes,
+    edit,
+    end_of,
     parents_of,
     read_declarations,
     types_of,
 )
-from policy_service.policy.engines.cedar_text import NotCedar, Token, find_line, line_of, scan, shorten, unquote
+from policy_service.policy.engines.cedar_shadows import Aliases, find_shadowed, qualify
+from policy_service.policy.engines.cedar_text import NotCedar, find_line, line_of, scan, shorten, unquote
 from policy_service.policy.names import ESCAPE, GROUP, SERVICE
 
 # principal types × resource types × actions, summed over the policies of a layer; a million take about ten seconds
@@ -46,7 +49,7 @@ def parse_schema(path: str, text: str, *, platform: bool = False) -> tuple[Schem
         declarations = _guard(text)
     except NotCedar as error:
         return None, [Finding(path, error.line, str(error))]
-    findings = _refuse(path, text) if platform else _reserved(path, text, declarations)
+    findings = _refuse(path, text, Aliases("")) if platform else _reserved(path, text, declarations)
     if findings:
         return None, findings
     return Schema(path, text, types_of(declarations), parents_of(declarations)), []
@@ -56,17 +59,21 @@ def join_schemas(platform: str, tenant: str, path: str) -> tuple[str, list[Findi
     """The text of both schemas as one, and what is wrong with the tenant's, which is the file `path`.
 
     The tenant's entity types are added to whom the platform's actions apply to: without that Cedar finds no
-    action for a policy about them.
+    action for a policy about them. Where a name at the top is also the platform's, Cedar would refuse the
+    text as it is: what is checked here, and by `validate`, has other names for the platform's.
     """
     _, findings = parse_schema(path, tenant)
     if findings:
         return "", findings
     try:
-        check_sizes(tenant, [*read_declarations(platform), *read_declarations(tenant)])
+        declarations = read_declarations(tenant)
+        every = [*read_declarations(platform), *declarations]
+        check_sizes(tenant, every)
+        head = _apply_to(qualify(platform, find_shadowed(every)), types_of(declarations)) + "\n"
+        aliases = Aliases(head + tenant)
     except NotCedar as error:
         return "", [Finding(path, 1, f"{error}, together with the platform's")]
-    head = _apply_to(platform, types_of(read_declarations(tenant))) + "\n"
-    return head + tenant, _refuse(path, tenant, head)
+    return head + tenant, _refuse(path, tenant, aliases, head)
 
 
 def action_parents(schema: str) -> Mapping[Uid, frozenset[Uid]]:
@@ -91,14 +98,16 @@ def validate(policies: Sequence[CedarPolicy], schema: str) -> list[Finding]:
             "action and resource types, declare fewer types or leave the schema out"
         )
         return [Finding(policies[0].policy.file, policies[0].policy.line, sentence)]
+    aliases = Aliases(thinned, [policy.text for policy in policies])
     try:
-        compiled = on_large_stack(partial(read_schema, thinned))
+        compiled = on_large_stack(partial(read_schema, aliases.write_schema(thinned)))
     except ValueError as error:
-        return [Finding(policies[0].policy.file, policies[0].policy.line, f"the schema can't be used: {error}")]
+        return [Finding(policies[0].policy.file, policies[0].policy.line, f"the schema can't be used: {aliases.restore(str(error))}")]
     findings = []
     for policy in policies:
-        told = on_large_stack(partial(validate_text, policy.text, compiled))
-        sentences = sorted({shorten(sentence.removeprefix("for policy `policy0`, ")) for _, sentence in told})
+        told = on_large_stack(partial(validate_text, aliases.write_policy(policy.text), compiled))
+        said = [aliases.restore(sentence.removeprefix("for policy `policy0`, ")) for _, sentence in told]
+        sentences = sorted(set(map(shorten, said)))
         findings += [Finding(policy.policy.file, policy.policy.line, sentence) for sentence in sentences[:TOLD]]
     return findings
 
@@ -109,18 +118,19 @@ def _guard(text: str) -> list[Declaration]:
     return declarations
 
 
-def _refuse(path: str, text: str, head: str = "") -> list[Finding]:
+def _refuse(path: str, text: str, aliases: Aliases, head: str = "") -> list[Finding]:
     """What Cedar says of a schema that comes after `head`."""
-    parse: Callable[[str], object] = lambda part: read_schema(head + part)  # noqa: E731
-    return on_large_stack(partial(_try, path, text, parse))
+    before = aliases.write_schema(head)
+    parse: Callable[[str], object] = lambda part: read_schema(before + part)  # noqa: E731
+    return on_large_stack(partial(_try, path, aliases.write_schema(text), parse, aliases))
 
 
-def _try(path: str, text: str, parse: Callable[[str], object]) -> list[Finding]:
+def _try(path: str, text: str, parse: Callable[[str], object], aliases: Aliases) -> list[Finding]:
     try:
         parse(text)
     except BaseException as error:
         said = str(error)
-        sentence = f"invalid schema: {shorten(said.removeprefix('error parsing schema: '))}"
+        sentence = f"invalid schema: {shorten(aliases.restore(said.removeprefix('error parsing schema: ')))}"
         return [Finding(path, find_line(text, said, parse), sentence)]
     return []
 
@@ -167,8 +177,8 @@ def _apply_to(platform: str, types: Sequence[str]) -> str:
     for action in _actions(platform):
         for applies in applies_of(action):
             told = ", ".join(dict.fromkeys((*applies.types, *types)))
-            edits.append((applies.tokens[0].start, _end(applies.tokens), f"[{told}]"))
-    return _edit(platform, edits)
+            edits.append((applies.tokens[0].start, end_of(applies.tokens), f"[{told}]"))
+    return edit(platform, edits)
 
 
 def _thin(schema: str, policies: Sequence[CedarPolicy]) -> str:
@@ -193,16 +203,6 @@ def _thin(schema: str, policies: Sequence[CedarPolicy]) -> str:
             seen.add(alike)
         if others:
             groups = schema[action.rest[0].start : body[0].start]
-            whole = f"{', '.join(kept)} {schema[action.rest[0].start : _end(body)]}; action " if kept else ""
-            edits.append((action.names[0].start, _end(body), f"{whole}{', '.join(others)} {groups}"))
-    return _edit(schema, edits)
-
-
-def _end(tokens: Sequence[Token]) -> int:
-    return tokens[-1].start + len(tokens[-1].text)
-
-
-def _edit(text: str, edits: Iterable[tuple[int, int, str]]) -> str:
-    for start, end, told in sorted(edits, reverse=True):
-        text = text[:start] + told + text[end:]
-    return text
+            whole = f"{', '.join(kept)} {schema[action.rest[0].start : end_of(body)]}; action " if kept else ""
+            edits.append((action.names[0].start, end_of(body), f"{whole}{', '.join(others)} {groups}"))
+    return edit(schema, edits)

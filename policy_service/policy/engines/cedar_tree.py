@@ -59,7 +59,9 @@ def read_needs(policy: Any) -> Needs:
             reads.hierarchy = True
     for clause in policy.clauses:
         reads.follow(clause.expr)
-    return Needs(reads.depth, frozenset(reads.roots), reads.hierarchy, reads.now, reads.caller)
+    return Needs(
+        reads.depth, frozenset(reads.roots), reads.hierarchy, reads.now, reads.caller, frozenset(reads.attributes)
+    )
 
 
 class _Source(NamedTuple):
@@ -89,6 +91,7 @@ class _Reads:
     def __init__(self) -> None:
         self.depth = 0
         self.roots: set[Uid] = set()
+        self.attributes: set[str] = set()
         self.hierarchy = self.now = self.caller = False
 
     def follow(self, node: Any) -> _Source:
@@ -137,6 +140,7 @@ class _Reads:
         if _is_variable(node.base, "context"):
             self._context(node.attr)
             return _NO_ENTITY
+        self.attributes.add(node.attr)
         base = self.follow(node.base)
         self._read(base)
         return base.beyond()
@@ -145,6 +149,7 @@ class _Reads:
         if _is_variable(node.base, "context"):
             self._context(node.attrs[0])
             return _NO_ENTITY
+        self.attributes.update(node.attrs)
         base = self.follow(node.base)
         for _ in node.attrs:
             self._read(base)

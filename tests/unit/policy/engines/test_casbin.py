@@ -133,6 +133,7 @@ def test_what_a_matcher_reads(matcher: str, given: dict[str, Any], expected: boo
         ("r.sub.age > 17", {}, "`subject` has no attribute `age`"),
         ("r.sub.a.b == 1", {"of_subject": {"a": "text"}}, "`subject.a` has no attribute `b`"),
         ("r.sub.a.b == 1", {"of_subject": {"a": {}}}, "`subject.a` has no attribute `b`"),
+        ("r.sub.a.b == 1", {"of_subject": {"a": ["b"]}}, "`subject.a` has no attribute `b`"),
         ("r.sub.type.x == 1", {}, "`subject.type` is text"),
         ("r.ctx.ip == 'x'", {}, "`context` has no attribute `ip`"),
         ("r.act.soft == 'x'", {}, "`action` has no attribute `soft`"),

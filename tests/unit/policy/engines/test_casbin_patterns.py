@@ -122,6 +122,7 @@ def test_does_not_match(function: str, pattern: str, text: str) -> None:
         ("regexMatch", "(" * 100 + ")" * 100),
         ("regexMatch", "(?:(?:a?){100}){100}"),
         ("regexMatch", "a" * 1_001),
+        ("keyMatch", "a" * 1_001),
         ("keyMatch4", "/(a)/{id}"),
         ("keyMatch2", "/*" * 400),
         ("globMatch", "{a}"),

@@ -1,5 +1,6 @@
 """Cedar by cedarpy: parsing, and each line of what is known about evaluating it."""
 
+import json
 import os
 import signal
 import threading
@@ -21,6 +22,7 @@ from tests.unit.policy.engines.cedar_facts import (
     decide,
     facts,
     failed,
+    parsed,
     question,
     satisfied,
 )
@@ -157,6 +159,16 @@ def test_a_satisfied_forbid_hides_the_permits_and_a_failure_is_always_told():
     assert failed(outcome) == [("e", "record does not have the attribute `y`")]
 
 
+def test_only_attributes_that_are_read_are_sent():
+    text = "permit(principal, action, resource) when { principal has a && principal.b.c == 1 };"
+    alice = Entity(ALICE, {"a": 1, "b": {"c": 1}, "c": 2, "d": 3})
+    (policy,) = parsed(text)
+    assert policy.needs.attributes == {"a", "b", "c"}
+    sent = cedar.entities_json({ALICE: alice}, hierarchy=False, names=policy.needs.attributes)
+    assert [*json.loads(sent)[0]["attrs"]] == ["a", "b", "c"]
+    assert satisfied(decide(text, alice)) == ["x.cedar#1"]
+
+
 def test_an_error_is_a_sentence_without_the_engines_own_name_for_the_policy():
     outcome = decide('@id("e") permit(principal, action, resource) when { principal.a };', Entity(ALICE, {"b": 1}))
     assert failed(outcome) == [("e", '`user::"alice"` does not have the attribute `a`')]
@@ -205,7 +217,7 @@ def test_short_circuits_are_not_failures():
     ],
 )
 def test_no_decision_fails_every_policy(context, attributes):
-    text = f'@id("p") {ANY} @id("f") forbid(principal, action, resource) when {{ false }};'
+    text = f'@id("p") {ANY} @id("f") forbid(principal, action, resource) when {{ principal has a && false }};'
     outcome = decide(text, Entity(ALICE, attributes), context=context)
     assert [policy for policy, _ in failed(outcome)] == ["p", "f"]
     assert not outcome.satisfied
