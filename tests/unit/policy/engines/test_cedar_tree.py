@@ -115,6 +115,7 @@ def test_every_condition_counts():
 def test_every_attribute_that_can_be_read_is_named():
     text = (
         "permit(principal, action, resource) when { principal has a.b && (if resource.c then principal else "
-        'resource).d == context.e } unless { {f: principal.g}.f.h == 1 || action.i || User::"u".j || !principal["k l"] };'
+        "resource).d == context.e } unless { {f: principal.g}.f.h == 1 || action.i || "
+        'User::"u".j || !principal["k l"] };'
     )
     assert parse(text).needs.attributes == {*"abcdfghij", "k l"}
