@@ -79,6 +79,8 @@ class Store:
         """Write a tenant's pointer, whole or not at all, and take away what it no longer names."""
         self._make(tenant)
         self._replace(self.pointer(tenant), json.dumps(encode(record), ensure_ascii=False).encode())
+        # layers were written before the pointer that names them, so one wait serves all
+        self._settle(tenant)
         kept = {"lock", "pointer.json"}
         for good in (record.good, record.previous):
             kept |= {good.platform, good.tenant} if good else set()
@@ -130,7 +132,10 @@ class Store:
             with contextlib.suppress(OSError):
                 os.unlink(name)
             raise
-        folder = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def _settle(self, tenant: str) -> None:
+        """Wait until the names in a tenant's folder are on the disk."""
+        folder = os.open(self.folder / tenant, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(folder)
         finally:

@@ -41,6 +41,8 @@ def find_revision(folder: Path, files: Mapping[str, bytes]) -> Revision:
     """The commit that is checked out around `folder`, and whether exactly these files are other than in it."""
     try:
         real = os.path.realpath(folder, strict=True)
+        if not _is_in_repository(real):
+            return Revision()
         head = _git(real, "rev-parse", "HEAD", "--absolute-git-dir")
         commit, _, repository = head.decode().strip().partition("\n")
         tree = _read_tree(_git(real, "ls-tree", "-r", "-z", commit)) if repository else {}
@@ -67,6 +69,16 @@ def look_at_head(repository: str) -> tuple[object, ...]:
         except OSError:
             marks.append(None)
     return tuple(marks)
+
+
+def _is_in_repository(folder: str) -> bool:
+    """Whether a `.git` lies above: without one there is no need to start git."""
+    while not os.path.lexists(os.path.join(folder, ".git")):
+        above = os.path.dirname(folder)
+        if above == folder:
+            return False
+        folder = above
+    return True
 
 
 def _git(folder: str, *arguments: str) -> bytes:
