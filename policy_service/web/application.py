@@ -74,7 +74,6 @@ def mount(service: Service) -> Flask:
         OPENAPI_VERSION="3.1.0",
         API_SPEC_OPTIONS=_describe(service.settings),
     )
-    app.url_map.merge_slashes = False
     app.extensions["policy_service"] = service
 
     def view(**_: Any) -> Response:

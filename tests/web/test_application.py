@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
+from policy_service.model import Decision
 from policy_service.web import authzen
 from policy_service.web.application import mount
-from tests.web.conftest import Site
+from tests.web.conftest import Client, Site
 from tests.web.test_checklist import ALLOW
 
 
@@ -41,7 +43,19 @@ def test_another_method_is_405_for_flask_too(browser: FlaskClient, path: str, me
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "//", "/access//v1/evaluation", "/static/x", "/docs/", "/docs/assets/../x", "/é"]
+    "path",
+    [
+        "/",
+        "//",
+        "//docs",
+        "/docs//assets",
+        "/access//v1/evaluation",
+        "//access/v1/evaluation",
+        "/static/x",
+        "/docs/",
+        "/docs/assets/../x",
+        "/é",
+    ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_another_path_is_404_for_flask_too(browser: FlaskClient, path: str, method: str) -> None:
@@ -73,6 +87,44 @@ def test_a_failure_is_told_in_no_detail(browser: FlaskClient, headers: dict[str,
     assert response.status_code == 500
     assert b"secret" not in response.data
     assert response.headers["x-request-id"]
+
+
+def test_a_failure_stays_inside_for_any_front(client: Client, monkeypatch: Any) -> None:
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setattr(authzen, "authorize", fail)
+    reply = client.evaluate(ALLOW, x_request_id="mine")
+    assert (reply.status, reply.headers["x-request-id"]) == (500, "mine")
+    assert b"secret" not in reply.body
+
+
+@pytest.mark.parametrize(
+    ("sent", "known"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("2001:DB8::1", "2001:db8::1"),
+        ("", ""),
+        ("/run/x.sock", ""),
+        ("1.2.3", ""),
+        ("a b", ""),
+    ],
+)
+def test_an_address_that_is_none_is_not_asserted(
+    service: Any, site: Site, monkeypatch: Any, sent: str, known: str
+) -> None:
+    """A policy that reads `context.caller.ip` would fail on it, and a forbid that fails denies."""
+    seen: list[str] = []
+
+    def decide(_service: Any, _caller: Any, batch: Any) -> Any:
+        seen.append(batch.address)
+        return "v", [Decision(True, (), (), "v")]
+
+    monkeypatch.setattr(authzen, "authorize", decide)
+    headers = {"authorization": f"Bearer {site.keys['citadel']}", "content-type": "application/json"}
+    body = json.dumps(ALLOW).encode()
+    assert authzen.answer(service, "POST", "/access/v1/evaluation", headers, body, sent)[0] == 200
+    assert seen == [known]
 
 
 def test_the_docs_page_fetches_nothing_from_elsewhere(browser: FlaskClient) -> None:

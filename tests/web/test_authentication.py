@@ -31,6 +31,7 @@ def wrong(site: Site) -> dict[str, str | None]:
         "undefined": "undefined",
         "no scheme": good,
         "basic": "Basic dXNlcjpwYXNz",
+        "another scheme": f"Basic {good}",
         "scheme alone": "Bearer",
         "no key": "Bearer ",
         "nonsense": "Bearer x",
