@@ -143,8 +143,13 @@ def _find_needs(model: Model, groups: bool) -> Needs:
     def reads(name: str) -> bool:
         return any(read == name or read.startswith(f"{name}.") for read in model.matcher.reads)
 
+    chains = [name.split(".") for name in model.matcher.reads]
+    attributes = {chain[1] for chain in chains if len(chain) > 1 and chain[0] != "context"}
     return Needs(
-        hierarchy=groups and bool(model.matcher.roles), now=reads("context.now"), caller=reads("context.caller")
+        hierarchy=groups and bool(model.matcher.roles),
+        now=reads("context.now"),
+        caller=reads("context.caller"),
+        attributes=frozenset(attributes),
     )
 
 

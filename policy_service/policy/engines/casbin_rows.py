@@ -66,12 +66,14 @@ def _split(line: str) -> list[str]:
     if found := _CONTROL.search(line):
         name = "a byte order mark" if found[0] == "\ufeff" else f"the character U+{ord(found[0]):04X}"
         raise ValueError(f"the line holds {name}, take it out")
+    if '"' not in line:
+        return [value.strip() for value in line.split(",")]
     try:
         values = next(csv.reader([line], strict=True, skipinitialspace=True))
     except csv.Error as error:
         raise ValueError(f"the quotes don't fit together: {error}") from None
     stripped = [value.strip() for value in values]
-    if '"' in line and stripped != values:
+    if stripped != values:
         raise ValueError("a quoted value has spaces at its edge, or behind its quotes, take them out")
     return stripped
 

@@ -187,6 +187,9 @@ def test_other_tokens_come_from_the_context() -> None:
 def test_needs_say_what_is_read() -> None:
     plain, roles = load(conf("r.sub.owner.x == 1", roles=""), "p, a, b, c\n"), load(conf(), "p, a, b, c\n")
     assert plain[0].needs.depth == 0
+    assert plain[0].needs.attributes == {"owner"}
+    reads = load(conf("r.obj.a == r.act.b && r.ctx.c == 1 && r.sub == p.sub", roles=""), "p, a, b, c\n")
+    assert reads[0].needs.attributes == {"a", "b"}
     assert not plain[0].needs.hierarchy
     assert not roles[0].needs.hierarchy
     assert load(conf(), "p, group:a, b, c\n")[0].needs.hierarchy
