@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,36 +14,22 @@ from policy_service.bundles.candidates import is_empty, platform_candidate, tena
 from policy_service.bundles.entries import Entries, Entry
 from policy_service.bundles.last_good import PLATFORM, Store
 from policy_service.bundles.load import PLATFORM_ROOT, Part, find_folder, list_tenants, tenant_root
+from policy_service.bundles.quiet import QUIET, read_quiet, read_still
 from policy_service.bundles.revision import Revision, find_revision, look_at_head
-from policy_service.bundles.sources import Source, read_layer, signature
+from policy_service.bundles.sources import Source, signature
+from policy_service.bundles.status import TenantStatus, describe
 from policy_service.bundles.verdict import Serving, Verdict, judge
-from policy_service.bundles.watch import QUIET, Watch
+from policy_service.bundles.watch import Watch
 from policy_service.config import Settings
 from policy_service.errors import NoBundle, Refused, UnknownTenant
 from policy_service.model import Finding, Version
 from policy_service.policy.bundle import Bundle
 
-PATIENCE = 5.0  # how long a first load waits for files that keep changing
+TOLD = 20  # findings of one layer that go into the log
+_LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 
-
-@dataclass(frozen=True, slots=True)
-class TenantStatus:
-    """What `status` shows of a tenant, or of `@platform`.
-
-    version        what answers, or would at first use; empty where nothing can
-    loaded_at      RFC 3339
-    last_error     the first finding of what the folder holds, empty where it is what answers
-    cases_not_run  cases there was no time for when it was judged
-    loaded         whether this process holds it
-    """
-
-    tenant: str
-    version: str
-    loaded_at: str
-    last_error: str
-    cases_not_run: tuple[str, ...]
-    loaded: bool
+__all__ = ["Bundles", "TenantStatus"]
 
 
 class Bundles:
@@ -98,7 +84,15 @@ class Bundles:
         if self._platform:
             held[PLATFORM] = self._platform
         names = [PLATFORM, *sorted({*self.names(), *(name for name in held if name != PLATFORM)})]
-        return [self._status(name, held.get(name)) for name in names]
+        return [self._describe(name, held.get(name)) for name in names]
+
+    def _describe(self, name: str, entry: Entry[Part] | Entry[Bundle] | None) -> TenantStatus:
+        restless = self._watch is not None and self._watch.is_restless(name)
+        if entry is None:
+            record = self.store.read(name)
+            return describe(name, record.good, record.findings, loaded=False, restless=restless)
+        good = entry.serving.good if entry.serving else None
+        return describe(name, good, entry.findings, loaded=True, restless=restless)
 
     def platform(self) -> Entry[Part]:
         """The platform's layer that answers; `Refused` where none can."""
@@ -124,10 +118,12 @@ class Bundles:
                 if os.path.isdir(self.tenants):
                     self.entries.drop(name)
                 return True
-            source = _read_still(folder, tenant_root(name))
+            source = read_still(folder, tenant_root(name))
             if source is None:
                 return False
-            self.entries.put(self._judge(name, folder, source, entry.serving))
+            judged = self._judge(name, folder, source, entry.serving)
+            _tell(entry, judged)
+            self.entries.put(judged)
             return True
 
     def _find(self, tenant: str) -> Bundle:
@@ -155,8 +151,9 @@ class Bundles:
         folder = find_folder(self.tenants, tenant)
         if folder is None:
             raise UnknownTenant(f"there is no tenant `{tenant[:80]}`")
-        source = _read_quiet(folder, tenant_root(tenant), self.quiet)
+        source = read_quiet(folder, tenant_root(tenant), self.quiet)
         entry = self._judge(tenant, folder, source, None)
+        _tell(None, entry)
         self.entries.put(entry)
         return entry
 
@@ -173,19 +170,21 @@ class Bundles:
         return _enter(tenant, Verdict(kept, verdict.findings), source, folder, platform)
 
     def _load_platform(self) -> Entry[Part]:
-        source = _read_quiet(self.policies, PLATFORM_ROOT, self.quiet)
+        source = read_quiet(self.policies, PLATFORM_ROOT, self.quiet)
         if is_empty(source):
             told = source.findings or (Finding(PLATFORM_ROOT, 1, "holds no policy file"),)
             raise Refused(f"the platform's layer {self.policies} is missing or empty, put its files there", told)
         verdict = judge(self.store, platform_candidate(self.store, self.policies, source), None)
         if verdict.serving is None:
             raise Refused(f"the platform's layer {self.policies} does not load", verdict.findings)
-        return _enter(PLATFORM, verdict, source, self.policies, None)
+        entry = _enter(PLATFORM, verdict, source, self.policies, None)
+        _tell(None, entry)
+        return entry
 
     def _rebuild_platform(self) -> bool:
         with self._platform_lock:
             entry = self._platform
-            source = _read_still(self.policies, PLATFORM_ROOT)
+            source = read_still(self.policies, PLATFORM_ROOT)
             if source is None or entry is None:
                 return False
             candidate = platform_candidate(self.store, self.policies, source)
@@ -194,24 +193,11 @@ class Bundles:
             if kept is not None and kept is entry.serving and not verdict.findings:
                 kept = _restamp_platform(kept, find_revision(self.policies, source.files))
             self._platform = _enter(PLATFORM, Verdict(kept, verdict.findings), source, self.policies, None)
+            _tell(entry, self._platform)
             return True
 
     def _lock_of(self, tenant: str) -> threading.Lock:
         return self._locks[hash(tenant) % len(self._locks)]
-
-    def _status(self, name: str, entry: Entry[Part] | Entry[Bundle] | None) -> TenantStatus:
-        if entry is None:
-            record = self.store.read(name)
-            good, findings = record.good, record.findings
-        else:
-            good, findings = (entry.serving.good if entry.serving else None), entry.findings
-        error = str(findings[0]) if findings else ""
-        if self._watch and self._watch.is_restless(name):
-            error = "the files keep changing, what was there before answers"
-        if good is None:
-            return TenantStatus(name, "", "", error, (), entry is not None)
-        version = Version(good.digest, good.commit, good.dirty)
-        return TenantStatus(name, str(version), good.loaded_at, error, good.cases_not_run, entry is not None)
 
 
 def _enter(name: str, verdict: Verdict[T], source: Source, folder: Path, platform: Serving[Part] | None) -> Entry[T]:
@@ -224,6 +210,18 @@ def _enter(name: str, verdict: Verdict[T], source: Source, folder: Path, platfor
     head = look_at_head(repository) if repository else ()
     real = os.path.realpath(folder)
     return Entry(name, verdict.serving, verdict.findings, source.signature, real, identity, platform, repository, head)
+
+
+def _tell(before: Entry[T] | None, entry: Entry[T]) -> None:
+    """Say in the log what is wrong with files that changed, and what answers now instead of what answered."""
+    if entry.findings and (before is None or before.findings != entry.findings):
+        stays = "what was good before answers" if entry.serving else "nothing answers"
+        _LOG.error("the files of %s are refused, %s", entry.name, stays)
+        for finding in entry.findings[:TOLD]:
+            _LOG.error("%s", finding)
+    elif entry.serving and before is not None and before.serving is not entry.serving:
+        good = entry.serving.good
+        _LOG.info("%s is now %s", entry.name, Version(good.digest, good.commit, good.dirty))
 
 
 def _restamp(serving: Serving[Bundle], revision: Revision) -> Serving[Bundle]:
@@ -240,27 +238,3 @@ def _restamp_platform(serving: Serving[Part], revision: Revision) -> Serving[Par
         return serving
     good = serving.good._replace(commit=revision.commit, dirty=revision.dirty)
     return Serving(replace(serving.what, revision=revision), good, revision.repository)
-
-
-def _read_still(folder: Path, root: str) -> Source | None:
-    """What the folder holds; none where it moved while it was read."""
-    source = read_layer(folder, root)
-    return source if signature(folder) == source.signature else None
-
-
-def _read_quiet(folder: Path, root: str, quiet: float) -> Source:
-    """What the folder holds once nothing in it has changed for `quiet` seconds; what keeps changing is a finding."""
-    until = time.monotonic() + PATIENCE
-    while True:
-        source = read_layer(folder, root)
-        age = time.time() - source.changed_at
-        # a disk's clock may be ahead of ours: a time far in the future tells nothing
-        if not -1 < age < quiet and signature(folder) == source.signature:
-            return source
-        late = time.monotonic() > until
-        time.sleep(quiet if late else max(0.01, min(quiet, quiet - age)))
-        if late:
-            if signature(folder) == source.signature:
-                return source  # what changes is no part of the bundle
-            finding = Finding(root, 1, "its files keep changing, so what they are meant to be can't be told")
-            return replace(source, findings=(*source.findings, finding), signature=(), digest="f" * 64)

@@ -87,6 +87,20 @@ class Looker:
         if self._turn % ROUND == 0:
             self._forget({PLATFORM, *(entry.name for entry in held)})
 
+    def note(self, name: str) -> None:
+        """Files of `name` changed just now; of what is not held nobody needs to know."""
+        if self._find(name):
+            self._changes.note(name)
+
+    def compare(self, name: str) -> None:
+        """Something beside the files of `name` changed: did it move them?"""
+        entry = self._find(name)
+        if entry:
+            self._compare(entry)
+
+    def _find(self, name: str) -> Entry[Any] | None:
+        return self._watched.platform() if name == PLATFORM else self._watched.entries.get(name)
+
     def compare_all(self) -> None:
         """Compare every fingerprint: there were no events until now."""
         due: list[Entry[Any]] = [self._watched.platform(), *self._watched.entries.all()]

@@ -21,7 +21,6 @@ from policy_service.bundles.last_good import PLATFORM
 from policy_service.bundles.look import Looker, Roots, Watched
 from policy_service.policy.files import is_ignored
 
-QUIET = 0.2
 LOOK = 0.25
 RETRY = 30.0
 _LOG = logging.getLogger(__name__)
@@ -85,9 +84,11 @@ class Watch:
             if fresh:
                 self._looker.compare_all()  # what changed while there were no events
                 fresh = False
-            for name in set(names_of(roots, (path for _, path in changes))):
-                if name == PLATFORM or self._watched.entries.get(name):
-                    self._changes.note(name)
+            for name, is_part in set(names_of(roots, (path for _, path in changes))):
+                if is_part:
+                    self._looker.note(name)
+                else:
+                    self._looker.compare(name)
             if time.monotonic() >= due:
                 due = time.monotonic() + LOOK
                 self._looker.look(events=True)
@@ -117,16 +118,19 @@ class Watch:
             self._changes.note(name)
 
 
-def names_of(roots: Roots, paths: Iterable[str]) -> Iterator[str]:
-    """Whose the changed paths are: tenants' names and `@platform`; of what is no part of a bundle, nobody's."""
+def names_of(roots: Roots, paths: Iterable[str]) -> Iterator[tuple[str, bool]]:
+    """Whose the changed paths are, tenants' names or `@platform`, and whether they can be part of a bundle.
+
+    What is ignored may still be a link that files are reached through, such as the `..data` of a Kubernetes volume.
+    """
     for path in paths:
         for root, is_platform in ((roots.policies, True), (roots.tenants, False)):
             if root and path.startswith(root + "/"):
                 name, _, below = path[len(root) + 1 :].partition("/")
-                if is_platform and not is_ignored(f"{name}/{below}" if below else name):
-                    yield PLATFORM
-                elif not is_platform and not (below and is_ignored(below)):
-                    yield name
+                if is_platform:
+                    yield PLATFORM, not is_ignored(f"{name}/{below}" if below else name)
+                else:
+                    yield name, not (below and is_ignored(below))
 
 
 def _listen(roots: Roots, stop: threading.Event) -> Iterator[set[tuple[Any, str]]]:

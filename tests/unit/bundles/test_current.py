@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from policy_service.bundles import current as module
+from policy_service.bundles import quiet as quiet_module
 from policy_service.bundles.current import Bundles
 from policy_service.bundles.sources import Source
 from policy_service.config import Settings
@@ -97,6 +98,17 @@ def test_a_tenant_that_never_was_good_has_no_bundle_and_says_why(tmp_path: Path)
         with pytest.raises(NoBundle, match=r"tenants/acme/a\.cedar:1: "):
             bundles.current("acme")
     assert error(bundles).startswith("tenants/acme/a.cedar:1:")
+
+
+def test_the_log_says_what_is_wrong_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    settings = make(tmp_path, "acme")
+    bundles = fresh(settings)
+    bundles.current("acme")
+    fill(settings.tenants / "acme", {"a.cedar": "nonsense"})
+    for _ in range(3):
+        bundles.rebuild("acme")
+    assert caplog.text.count("tenants/acme/a.cedar:1: ") == 1
+    assert "what was good before answers" in caplog.text
 
 
 def test_one_broken_tenant_is_no_other_tenants_matter(tmp_path: Path) -> None:
@@ -231,14 +243,14 @@ def test_files_that_move_while_they_are_read_are_read_again(tmp_path: Path, monk
     settings = make(tmp_path, "acme")
     bundles = fresh(settings)
     before = bundles.current("acme")
-    real = module.read_layer
+    real = quiet_module.read_layer
 
     def read_and_move(folder: Path, root: str) -> Source:
         source = real(folder, root)
         fill(folder, {"b.cedar": policy(f"p{time.monotonic_ns()}")})
         return source
 
-    monkeypatch.setattr(module, "read_layer", read_and_move)
+    monkeypatch.setattr(quiet_module, "read_layer", read_and_move)
     fill(settings.tenants / "acme", {"a.cedar": policy("two")})
     assert not bundles.rebuild("acme")
     assert bundles.current("acme") is before
@@ -258,6 +270,8 @@ def test_a_first_load_waits_until_the_files_are_quiet(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=deploy)
     thread.start()
+    while not (settings.tenants / "acme" / "0.cedar").exists():
+        time.sleep(0.001)
     seen = ids(bundles)
     assert done.is_set()
     thread.join()
@@ -268,7 +282,7 @@ def test_files_that_never_are_quiet_are_no_bundle(tmp_path: Path, monkeypatch: p
     settings = make(tmp_path, "acme")
     fresh(settings).platform()
     bundles = Bundles(settings, quiet=0.3)
-    monkeypatch.setattr(module, "PATIENCE", 0.1)
+    monkeypatch.setattr(quiet_module, "PATIENCE", 0.1)
     stop = threading.Event()
 
     def scribble() -> None:

@@ -16,6 +16,7 @@ from policy_service.bundles import watch as module
 from policy_service.bundles.current import Bundles
 from policy_service.bundles.last_good import PLATFORM
 from policy_service.bundles.look import Roots
+from policy_service.bundles.quiet import QUIET
 from policy_service.bundles.watch import names_of
 from policy_service.config import Settings
 from policy_service.errors import NoBundle, UnknownTenant
@@ -112,6 +113,24 @@ def test_a_swapped_link_needs_no_fingerprint(tmp_path: Path, start: Start, monke
     (tmp_path / "next").symlink_to("v2")
     monkeypatch.setattr(module, "names_of", lambda *_: [])
     os.replace(tmp_path / "next", link)
+    assert wait_until(lambda: ids(bundles) == {"two"})
+
+
+def test_a_volume_of_kubernetes_is_swapped_through_a_link_that_is_ignored(
+    tmp_path: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(look_module, "ROUND", 10**9)
+    settings = make(tmp_path)
+    volume = settings.tenants / "acme"
+    for name in ("one", "two"):
+        fill(volume / f"..{name}", {"tenant.yaml": "name: x\n", "a.cedar": policy(name)})
+    (volume / "..data").symlink_to("..one")
+    for name in ("tenant.yaml", "a.cedar"):
+        (volume / name).symlink_to(f"..data/{name}")
+    bundles = start(settings)
+    assert ids(bundles) == {"one"}
+    (volume / "..data_tmp").symlink_to("..two")
+    os.replace(volume / "..data_tmp", volume / "..data")
     assert wait_until(lambda: ids(bundles) == {"two"})
 
 
@@ -288,7 +307,7 @@ def test_close_ends_the_threads(tmp_path: Path) -> None:
 
 def test_it_is_fast_as_it_is_shipped(tmp_path: Path, start: Callable[..., Bundles], shipped: None) -> None:
     settings = make(tmp_path, "acme")
-    bundles = start(settings, quiet=module.QUIET)
+    bundles = start(settings, quiet=QUIET)
     bundles.current("acme")
     time.sleep(0.3)
     started = time.monotonic()
@@ -304,14 +323,14 @@ def test_it_is_fast_as_it_is_shipped(tmp_path: Path, start: Callable[..., Bundle
 def test_whose_a_changed_path_is() -> None:
     roots = Roots("/p", "/t")
     paths = {
-        "/p/a.cedar": [PLATFORM],
-        "/p/.git/index": [],
-        "/p/README.md": [],
-        "/t/acme": ["acme"],
-        "/t/acme/a.cedar": ["acme"],
-        "/t/acme/keys.yaml": [],
-        "/t/acme/.x": [],
-        "/t/acme/cases/.x": [],
+        "/p/a.cedar": [(PLATFORM, True)],
+        "/p/.git/index": [(PLATFORM, False)],
+        "/p/README.md": [(PLATFORM, False)],
+        "/t/acme": [("acme", True)],
+        "/t/acme/a.cedar": [("acme", True)],
+        "/t/acme/keys.yaml": [("acme", False)],
+        "/t/acme/..data": [("acme", False)],
+        "/t/acme/cases/.x": [("acme", False)],
         "/tt/acme": [],
         "/p": [],
     }
