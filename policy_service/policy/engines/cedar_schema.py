@@ -6,7 +6,7 @@ the platform's namespace `PolicyService`, and the platform's actions accept the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from math import prod
 from typing import NamedTuple
@@ -90,19 +90,23 @@ def validate(policies: Sequence[CedarPolicy], schema: str) -> list[Finding]:
     """What Cedar's validator says of policies against a schema's text that has been checked."""
     if not policies:
         return []
-    thinned = _thin(schema, policies)
-    combinations = sum(_combinations(action) for action in _actions(thinned))
+    first = policies[0].policy
+    try:
+        thinned = _thin(schema, policies)
+        combinations = sum(_combinations(action) for action in _actions(thinned))
+        aliases = Aliases(thinned, [policy.text for policy in policies])
+    except NotCedar as error:
+        return [Finding(first.file, first.line, f"the schema can't be used: {error}")]
     if combinations * len(policies) > CHECKED:
         sentence = (
             f"{len(policies)} policies are too many to check against {combinations} combinations of principal, "
             "action and resource types, declare fewer types or leave the schema out"
         )
-        return [Finding(policies[0].policy.file, policies[0].policy.line, sentence)]
-    aliases = Aliases(thinned, [policy.text for policy in policies])
+        return [Finding(first.file, first.line, sentence)]
     try:
         compiled = on_large_stack(partial(read_schema, aliases.write_schema(thinned)))
     except ValueError as error:
-        return [Finding(policies[0].policy.file, policies[0].policy.line, f"the schema can't be used: {aliases.restore(str(error))}")]
+        return [Finding(first.file, first.line, f"the schema can't be used: {aliases.restore(str(error))}")]
     findings = []
     for policy in policies:
         told = on_large_stack(partial(validate_text, aliases.write_policy(policy.text), compiled))
@@ -181,28 +185,56 @@ def _apply_to(platform: str, types: Sequence[str]) -> str:
     return edit(platform, edits)
 
 
+class _Reach(NamedTuple):
+    """What an action means to policies that do not name it: two with equal `alike` differ in types only."""
+
+    action: Declaration
+    unnamed: tuple[str, ...]
+    alike: tuple[object, ...]
+    types: tuple[frozenset[str], ...]
+
+    def covers(self, other: _Reach) -> bool:
+        """Whether what is checked for this action is checked for the other as well; of two equal ones the first."""
+        if self.alike != other.alike:
+            return False
+        if self.types == other.types:
+            return self.action.names[0].start < other.action.names[0].start
+        return all(mine >= theirs for mine, theirs in zip(self.types, other.types, strict=True))
+
+
 def _thin(schema: str, policies: Sequence[CedarPolicy]) -> str:
-    """The schema with one of several actions that no policy names and that are declared alike.
+    """The schema without whom actions apply to that no policy names, where another such action stands for them.
 
     Cedar checks a policy for every combination of an action with a principal's and a resource's type. What
-    it says of one action it says of another with the same groups, types and context; so the others are
-    left without whom they apply to.
+    it says of one action it says of another with the same context for the same types, unless a policy names
+    one of them or a group of one of them.
     """
     named = {unquote(token.text) for policy in policies for token in scan(policy.text) if token.kind == "string"}
-    seen: set[tuple[str, ...]] = set()
+    declarations = read_declarations(schema)
+    parents = parents_of(declarations)
+    reaches = [
+        _reach(action, parents, named)
+        for action in declarations
+        if action.kind == "action" and applies_at(action) < len(action.rest)
+    ]
+    standing = [reach for reach in reaches if reach.unnamed]
     edits = []
-    for action in _actions(schema):
-        body = action.rest[applies_at(action) :]
-        if not body:
-            continue
-        alike = (action.namespace, *(token.text for token in action.rest))
-        kept = [name.text for name in action.names if unquote(name.text) in named]
-        others = [name.text for name in action.names if name.text not in kept]
-        if alike not in seen:
-            kept, others = kept + others[:1], others[1:]
-            seen.add(alike)
+    for reach in standing:
+        action, body = reach.action, reach.action.rest[applies_at(reach.action) :]
+        covered = any(other.covers(reach) for other in standing)
+        others = reach.unnamed if covered else reach.unnamed[1:]
+        kept = [name.text for name in action.names if name.text not in others]
         if others:
             groups = schema[action.rest[0].start : body[0].start]
             whole = f"{', '.join(kept)} {schema[action.rest[0].start : end_of(body)]}; action " if kept else ""
             edits.append((action.names[0].start, end_of(body), f"{whole}{', '.join(others)} {groups}"))
     return edit(schema, edits)
+
+
+def _reach(action: Declaration, parents: Mapping[Uid, frozenset[Uid]], named: Collection[str]) -> _Reach:
+    unnamed = tuple(name.text for name in action.names if unquote(name.text) not in named)
+    groups = frozenset(group for group in parents[action.uid(action.names[0])] if group.id in named)
+    applies = applies_of(action)
+    lists = {token.start for each in applies for token in each.tokens}
+    body = [token.text for token in action.rest[applies_at(action) :] if token.start not in lists]
+    return _Reach(action, unnamed, (action.namespace, groups, *body), tuple(frozenset(each.types) for each in applies))

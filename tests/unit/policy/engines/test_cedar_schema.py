@@ -209,6 +209,37 @@ def test_actions_that_are_alike_are_checked_once_and_named_ones_always():
     assert not cedar_schema.validate(other, schema)
 
 
+def applied(schema: str, policies: str) -> list[list[str]]:
+    """The actions that still apply to something in what the policies are checked against."""
+    parsed, _ = cedar.parse("x", policies)
+    thinned = cedar_schema._thin(schema, parsed)
+    assert cedar_schema.action_parents(thinned) == cedar_schema.action_parents(schema)
+    kept = [action for action in cedar_schema._actions(thinned) if cedar_schema.applies_of(action)]
+    return [[name.text for name in action.names] for action in kept]
+
+
+@pytest.mark.parametrize(
+    ("policies", "kept"),
+    [
+        ("permit(principal, action, resource);", [["c"], ["e"], ["f"]]),
+        ('permit(principal, action in Action::"g", resource);', [["a"], ["c"], ["e"], ["f"]]),
+        # an action that is named stands for no other
+        ('permit(principal, action == Action::"c", resource);', [["c"], ["d"], ["e"], ["f"]]),
+        ('permit(principal, action in [Action::"c", Action::"d"], resource);', [["a"], ["c", "d"], ["e"], ["f"]]),
+        ('permit(principal == T::"g", action, resource) when { action == Action::"f" };', [["a"], ["c"], ["e"], ["f"]]),
+    ],
+)
+def test_an_action_stands_for_those_that_apply_to_less_and_are_told_apart_by_nobody(policies, kept):
+    schema = """entity T, U, V; action g;
+action a in [g] appliesTo { principal: T, resource: [U] };
+action b in g appliesTo { principal: [T], resource: U };
+action c, d appliesTo { principal: [T, U], resource: [V, U] };
+action e appliesTo { principal: T, resource: U, context: { x: Long } };
+action f appliesTo { principal: V, resource: U };
+"""
+    assert applied(schema, policies) == kept
+
+
 def test_thinning_changes_no_verdict(monkeypatch):
     policies = """
 permit(principal, action == PolicyService::Action::"list", resource) when { context.now > datetime("2026-01-01") };
@@ -216,6 +247,8 @@ permit(principal, action == PolicyService::Action::"write", resource) when { con
 permit(principal, action in PolicyService::Action::"change", resource) when { resource.tenant == "acme" };
 permit(principal, action, resource is Inventory::Host) when { resource.nope };
 permit(principal == user::"remove", action == PolicyService::Action::"remove", resource);
+permit(principal, action, resource) when { action == PolicyService::Action::"list" || resource.nope };
+permit(principal, action, resource) when { !(action in PolicyService::Action::"view") && principal.nope };
 """
     thin = validate(policies)
     assert thin
@@ -228,6 +261,23 @@ def test_too_many_combinations_are_a_finding_and_no_stall():
     policies, _ = cedar.parse("x.cedar", "permit(principal, action, resource);" * 10)
     (finding,) = cedar_schema.validate(policies, schema)
     assert finding.sentence.startswith("10 policies are too many to check against ")
+
+
+def test_two_schemas_that_are_too_large_together_are_a_finding():
+    filler = f"entity user; // {'x' * (256 * 1024 - len('entity user; // '))}"
+    assert cedar_schema.parse_schema(PATH, filler)[0]
+    sentence = "the schema is larger than 262144 bytes, together with the platform's"
+    assert refuse(filler) == [f"1: {sentence}"]
+
+
+def test_a_schema_that_grows_too_large_by_thinning_is_a_finding():
+    groups = ", ".join(f"g{number}" for number in range(490))
+    schema = f"entity T; action {groups}; action a, b, c in [{groups}] appliesTo {{ principal: T, resource: T }};"
+    schema += f"// {'x' * (256 * 1024 - len(schema) - 3)}"
+    policies, _ = cedar.parse("x.cedar", 'permit(principal, action == Action::"a", resource);')
+    assert [finding.sentence for finding in cedar_schema.validate(policies, schema)] == [
+        "the schema can't be used: the schema is larger than 262144 bytes"
+    ]
 
 
 def test_nothing_to_validate_is_fine():
