@@ -224,7 +224,7 @@ def applied(schema: str, policies: str) -> list[list[str]]:
         ("permit(principal, action, resource);", [["c"], ["e"], ["f"]]),
         ('permit(principal, action in Action::"g", resource);', [["a"], ["c"], ["e"], ["f"]]),
         # an action that is named stands for no other
-        ('permit(principal, action == Action::"c", resource);', [["c"], ["d"], ["e"], ["f"]]),
+        ('permit(principal, action == Action::"c", resource);', [["c", "d"], ["e"], ["f"]]),
         ('permit(principal, action in [Action::"c", Action::"d"], resource);', [["a"], ["c", "d"], ["e"], ["f"]]),
         ('permit(principal == T::"g", action, resource) when { action == Action::"f" };', [["a"], ["c"], ["e"], ["f"]]),
     ],
