@@ -129,7 +129,7 @@ def _records(
             request=item if isinstance(item, Request) else _UNREAD,
             decision=Decision(False, (), (), version) if isinstance(answer, RequestError) else answer,
             duration_us=duration,
-            facts=facts.cedar_json if facts else None,
+            facts=facts.recorded_json if facts else None,
             context_used=dumps(facts.context) if facts else None,
         )
         records.append({**body, "refused": str(answer)} if refused else body)

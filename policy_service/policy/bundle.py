@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from policy_service.model import Entity, Finding, Policy, Uid, Version
 from policy_service.policy.engines import cedar_schema
@@ -56,8 +57,14 @@ def join(platform: Layer, layer: Layer, version: Version) -> tuple[Bundle | None
     if findings:
         return None, findings
     index = Index([*platform.policies, *layer.policies])
-    actions = cedar_schema.action_parents(schema) if schema else {}
+    # most tenants have no schema and share what the platform's says
+    actions = _platform_actions(schema) if schema == platform.schema else cedar_schema.action_parents(schema)
     return Bundle(layer.tenant or "", version, str(version), platform, layer, index, actions), []
+
+
+@lru_cache(maxsize=2)
+def _platform_actions(schema: str) -> Mapping[Uid, frozenset[Uid]]:
+    return cedar_schema.action_parents(schema) if schema else {}
 
 
 def _clashes(platform: Layer, layer: Layer) -> list[Finding]:

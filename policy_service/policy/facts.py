@@ -49,6 +49,13 @@ class Facts:
         return text
 
     @property
+    def recorded_json(self) -> str:
+        """`cedar_json` with the ancestors that told which policies to ask: enough to decide again."""
+        if self.slice.needs.hierarchy or not (self.principal.parents or self.resource.parents):
+            return self.cedar_json
+        return write_entities(self.entities, self.slice.needs._replace(hierarchy=True))
+
+    @property
     def principal(self) -> Entity:
         """The subject of the question."""
         return self._known(self.question.principal)

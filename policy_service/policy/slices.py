@@ -10,7 +10,7 @@ build their scope).
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import chain
 from typing import Any, TypeAlias
@@ -106,8 +106,9 @@ class Index:
         self._slices.clear()
 
     def whole(self) -> Slice:
-        """All policies as one slice: what every slice must decide like."""
-        return compile_slice(self._policies)
+        """All policies as one slice, scopes and all: what every slice must decide like."""
+        whole = compile_slice(self._policies, scoped=True)
+        return replace(whole, needs=whole.needs._replace(hierarchy=True))
 
 
 def keys_of(uid: Uid, ancestors: Collection[Uid]) -> set[Key | None]:
@@ -118,14 +119,14 @@ def keys_of(uid: Uid, ancestors: Collection[Uid]) -> set[Key | None]:
     return keys
 
 
-def compile_slice(policies: Iterable[Compiled]) -> Slice:
-    """One slice of these policies, in their order."""
+def compile_slice(policies: Iterable[Compiled], *, scoped: bool = False) -> Slice:
+    """One slice of these policies, in their order; with `scoped`, of policies that may not match at all."""
     chosen = tuple(policies)
     in_cedar = tuple(policy for policy in chosen if isinstance(policy, CedarPolicy))
     return Slice(
         policies=tuple(policy.policy for policy in chosen),
         permits=tuple(policy.policy for policy in chosen if policy.policy.effect is Effect.PERMIT),
-        cedar=cedar.compile_set(in_cedar) if in_cedar else None,
+        cedar=cedar.compile_set(in_cedar, scoped=scoped) if in_cedar else None,
         abac=tuple(policy for policy in chosen if isinstance(policy, AbacPolicy)),
         casbin=tuple(policy for policy in chosen if isinstance(policy, CasbinLine)),
         needs=reduce(Needs.join, (policy.needs for policy in chosen), NOTHING),

@@ -8,19 +8,17 @@ not used; what counts is which policies it names as satisfied and which as faile
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import cedarpy
 
 from policy_service.model import Effect, Engine, Entity, Failure, Finding, Outcome, Policy, Uid, Value
 from policy_service.policy.engines import cedar_hazards, cedar_tree
-from policy_service.policy.engines.cedar_text import NotCedar, Piece, find_line, read_policies, shorten
+from policy_service.policy.engines.cedar_text import NotCedar, Piece, find_line, find_scope_end, read_policies, shorten
+from policy_service.policy.engines.large_stack import on_large_stack
 from policy_service.policy.scope import Needs, Scope
 from policy_service.policy.values import dumps
 
@@ -28,9 +26,6 @@ if TYPE_CHECKING:
     from policy_service.policy.facts import Facts
     from policy_service.policy.request import Question
 
-T = TypeVar("T")
-
-STACK_BYTES = 64 * 1024 * 1024
 # how many policies are parsed before other work of the parsing thread gets its turn
 TURN = 50
 # broken policies of one file whose exact line is searched; the others are told by their first line
@@ -46,12 +41,16 @@ DEEP_SENTENCE = (
 
 @dataclass(frozen=True, slots=True)
 class CedarPolicy:
-    """One parsed policy; `text` is its own text, from the first annotation to the `;`."""
+    """One parsed policy; `text` is its own text, from the first annotation to the `;`.
+
+    `scope_end` is where its conditions begin; 0 where `scope` is wider than the policy's own.
+    """
 
     policy: Policy
     scope: Scope
     needs: Needs
     text: str
+    scope_end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,57 +60,6 @@ class CedarSet:
     handle: cedarpy.PolicySet
     policies: tuple[Policy, ...]
     named: Mapping[str, Policy]
-
-
-class _Parser:
-    """The one thread that parses. Started when first needed, and again in a forked child."""
-
-    def __init__(self) -> None:
-        self._starting = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self._jobs: SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = SimpleQueue()
-
-    def run(self, work: Callable[[], T]) -> T:
-        """The result of `work`, or what it raises, on the large stack."""
-        if threading.current_thread() is self._thread:
-            return work()
-        if self._thread is None or not self._thread.is_alive():
-            self._start()
-        future: Future[T] = Future()
-        self._jobs.put((future, work))
-        return future.result()
-
-    def _start(self) -> None:
-        with self._starting:
-            if self._thread is not None and self._thread.is_alive():
-                return
-            jobs: SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = SimpleQueue()
-            thread = threading.Thread(target=_work, args=(jobs,), name="cedar-parser", daemon=True)
-            # the size is global, so it is held no longer than it takes to start this thread
-            usual = threading.stack_size(STACK_BYTES)
-            try:
-                thread.start()
-            finally:
-                threading.stack_size(usual)
-            self._jobs, self._thread = jobs, thread
-
-
-def _work(jobs: SimpleQueue[tuple[Future[Any], Callable[[], Any]]]) -> None:
-    while True:
-        future, work = jobs.get()
-        try:
-            future.set_result(work())
-        except BaseException as error:
-            future.set_exception(error)
-        del future, work
-
-
-_PARSER = _Parser()
-
-
-def on_large_stack(work: Callable[[], T]) -> T:
-    """The result of `work` from the parsing thread; what it raises is raised here."""
-    return _PARSER.run(work)
 
 
 def parse(path: str, text: str) -> tuple[tuple[CedarPolicy, ...], list[Finding]]:
@@ -159,7 +107,10 @@ def _parse_piece(path: str, number: int, piece: Piece, exact: bool) -> CedarPoli
             raise NotCedar("the `@id` holds a character that can't be printed", 1)
         message = node.annotations.get("message") or node.annotations.get("description") or ""
         policy = Policy(identifier, Effect(node.effect), path, piece.line, Engine.CEDAR, message)
-        return CedarPolicy(policy, cedar_tree.read_scope(node), cedar_tree.read_needs(node), piece.text)
+        exact = cedar_tree.has_exact_keys(node)
+        needs = cedar_tree.read_needs(node)
+        scope_end = find_scope_end(piece.text) if exact else 0
+        return CedarPolicy(policy, cedar_tree.read_scope(node), needs, piece.text, scope_end)
     except NotCedar as error:
         return Finding(path, piece.line, str(error))
     # a panic of cedarpy is no `Exception`; nothing that a file says may get past here
@@ -203,13 +154,23 @@ def read_schema(text: str) -> cedarpy.Schema:
     return cedarpy.Schema.from_str(text)
 
 
-def compile_set(policies: Sequence[CedarPolicy]) -> CedarSet:
-    """The policies as one set; their order is the order of what `evaluate` reports."""
-    text = "\n".join(policy.text for policy in policies)
+def compile_set(policies: Sequence[CedarPolicy], *, scoped: bool = True) -> CedarSet:
+    """The policies as one set; their order is the order of what `evaluate` reports.
+
+    Without `scoped` they are those whose scope matches, as the index found by the same keys, and Cedar is
+    asked about their conditions alone: half of what a small decision costs is telling it the ancestors.
+    """
+    text = "\n".join(policy.text if scoped else _widen(policy) for policy in policies)
     handle = on_large_stack(partial(cedarpy.PolicySet.from_str, text))
     told = tuple(policy.policy for policy in policies)
     named = {f"policy{position}": policy for position, policy in enumerate(told)}
     return CedarSet(handle, told, named)
+
+
+def _widen(policy: CedarPolicy) -> str:
+    if not policy.scope_end:
+        return policy.text
+    return f"{policy.policy.effect}(principal, action, resource){policy.text[policy.scope_end :]}"
 
 
 def evaluate(cedar_set: CedarSet, facts: Facts) -> Outcome:

@@ -12,7 +12,7 @@ from math import prod
 from typing import NamedTuple
 
 from policy_service.model import Finding, Uid
-from policy_service.policy.engines.cedar import CedarPolicy, on_large_stack, read_schema, validate_text
+from policy_service.policy.engines.cedar import CedarPolicy, read_schema, validate_text
 from policy_service.policy.engines.cedar_declarations import (
     Declaration,
     applies_at,

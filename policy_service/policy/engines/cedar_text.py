@@ -151,6 +151,21 @@ def _exceed(text: str, nesting: int, operators: int, clauses: int) -> str:
     return ""
 
 
+def find_scope_end(text: str) -> int:
+    """Where the scope of a policy's own text ends, behind its `)`; 0 where there is none."""
+    before, depth = "", 0
+    for _, part, position in scan(text):
+        if depth:
+            depth += (part in "([") - (part in ")]")
+            if not depth:
+                return position + 1
+        elif part == "(" and before in ("permit", "forbid"):
+            depth = 1
+        # the name of an annotation may be one of these words too
+        before = "" if before == "@" else part
+    return 0
+
+
 class Nesting:
     """The brackets that are open while tokens go by."""
 

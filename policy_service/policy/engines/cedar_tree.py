@@ -19,6 +19,11 @@ def read_scope(policy: Any) -> Scope:
     return Scope(_keys(policy.principal), _action_keys(policy.action), _keys(policy.resource))
 
 
+def has_exact_keys(policy: Any) -> bool:
+    """Whether the keys of a policy's scope say all that the scope says; `is T in x` says more."""
+    return all(type(constraint).__name__ != "ScopeIsIn" for constraint in (policy.principal, policy.resource))
+
+
 def _keys(constraint: Any) -> Keys:
     match type(constraint).__name__:
         case "ScopeEq":
@@ -49,14 +54,13 @@ def uid_of(node: Any) -> Uid:
 def read_needs(policy: Any) -> Needs:
     """What a policy reads beyond the attributes of principal, action, resource and context.
 
-    `action in …` asks for no hierarchy of entities: an action's ancestors come from the schema and are
-    always there. Neither the context nor an action's attributes hold references to entities: requests
-    can't send them, and the service puts none there.
+    A scope asks for no hierarchy where the keys that the index looks for decide it (`has_exact_keys`), and
+    neither does `action in …`: an action's ancestors come from the schema and are always there. Neither the
+    context nor an action's attributes hold references to entities: requests can't send them, and the service
+    puts none there.
     """
     reads = _Reads()
-    for constraint in (policy.principal, policy.resource):
-        if type(constraint).__name__ in ("ScopeIn", "ScopeIsIn"):
-            reads.hierarchy = True
+    reads.hierarchy = not has_exact_keys(policy)
     for clause in policy.clauses:
         reads.follow(clause.expr)
     return Needs(

@@ -39,7 +39,7 @@ def compiled(text: str) -> cedar.CedarSet:
 
 
 def decide(text: str, *entities: Entity, context: dict[str, Any] | None = None, **who: Uid) -> Outcome:
-    chosen = compile_slice(parsed(text))
+    chosen = compile_slice(parsed(text), scoped=True)
     assert chosen.cedar
     return cedar.evaluate(chosen.cedar, facts(*entities, context=context, chosen=chosen, **who))
 

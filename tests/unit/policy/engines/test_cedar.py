@@ -239,7 +239,7 @@ def test_deep_values_and_types_that_are_no_identifier_are_no_decision():
     assert failed(decide(ANY, context={"a": deep}))
     assert failed(decide(ANY, principal=Uid("a b", "x")))
     assert failed(decide(ANY, Entity(ALICE, {}, frozenset({ALICE})), context={})) == []
-    text = 'permit(principal in Group::"admins", action, resource);'
+    text = 'permit(principal, action, resource) when { principal in Group::"admins" };'
     assert failed(decide(text, Entity(ALICE, {}, frozenset({ALICE})))), "a cycle"
 
 
@@ -258,7 +258,9 @@ def test_in_is_reflexive():
 
 def test_ancestors_are_sent_flat_and_only_where_they_are_asked_for():
     alice = Entity(ALICE, {"a": 1}, frozenset({GROUP, Uid("Group", "all")}))
-    assert satisfied(decide('permit(principal in Group::"all", action, resource);', alice)) == ["x.cedar#1"]
+    assert satisfied(decide('permit(principal, action, resource) when { principal in Group::"all" };', alice)) == [
+        "x.cedar#1"
+    ]
     assert '"parents":[]' in cedar.entities_json({ALICE: alice}, hierarchy=False)
     assert cedar.entities_json({ALICE: alice}, hierarchy=True).count('"Group"') == 2
 
@@ -330,7 +332,7 @@ def test_a_batch_answers_each_question_with_its_own_context():
 
 
 def test_a_slice_joins_what_its_policies_need():
-    policies = parsed('permit(principal in Group::"g", action, resource) when { context has now };' + ANY)
+    policies = parsed('permit(principal is A in Group::"g", action, resource) when { context has now };' + ANY)
     assert compile_slice(policies).needs == Needs(hierarchy=True, now=True, attributes=frozenset())
 
 
@@ -347,3 +349,38 @@ def test_an_error_that_nobody_knows_denies_everything(monkeypatch):
     outcome = cedar.evaluate(compiled(ANY), facts())
     assert not outcome.satisfied
     assert failed(outcome) == [("x.cedar#1", "cedar could not decide: something new")]
+
+
+@pytest.mark.parametrize(
+    ("text", "body"),
+    [
+        ("permit(principal, action, resource);", ";"),
+        (
+            'permit (principal == a::"(", action in [Action::"a)", Action::"b"], resource is T) when { true };',
+            " when { true };",
+        ),
+        ('@permit("forbid(") forbid(principal /* */, action, resource);', None),
+        (
+            '@permit("forbid(")\n// permit(\nforbid(principal,\naction, resource)\nunless { (1) == 2 };',
+            "\nunless { (1) == 2 };",
+        ),
+        ('@forbid permit(principal in G::"g", action, resource);', ";"),
+        ('permit(principal is T in G::"g", action, resource);', None),
+        ('permit(principal, action, resource is T in G::"g");', None),
+    ],
+)
+def test_where_the_scope_of_a_policy_ends(text, body):
+    policies, findings = cedar.parse("x.cedar", text)
+    if findings:  # Cedar has no such comment
+        assert body is None
+        return
+    (policy,) = policies
+    assert (text[policy.scope_end :] if policy.scope_end else None) == body
+
+
+def test_conditions_alone_are_asked_where_the_scope_is_known_to_match():
+    text = '@id("in") permit(principal in Group::"g", action, resource) when { principal.a };'
+    text += '@id("is") permit(principal is T in Group::"g", action, resource) when { principal.a };'
+    chosen = compile_slice(parsed(text))
+    outcome = cedar.evaluate(chosen.cedar, facts(Entity(ALICE, {"a": True}), chosen=chosen))
+    assert satisfied(outcome) == ["in"]

@@ -101,8 +101,9 @@ def test_needs(condition, needs):
     )
 
 
-def test_an_in_of_the_scope_asks_for_the_hierarchy_but_not_that_of_the_action():
-    assert parse('permit(principal in Group::"g", action, resource);').needs.hierarchy
+def test_a_scope_asks_for_the_hierarchy_where_its_keys_do_not_decide_it():
+    assert not parse('permit(principal in Group::"g", action, resource in T::"g");').needs.hierarchy
+    assert parse('permit(principal is H in Group::"g", action, resource);').needs.hierarchy
     assert parse('permit(principal, action, resource is H in T::"g");').needs.hierarchy
     assert not parse('permit(principal == User::"a", action in Action::"g", resource is H);').needs.hierarchy
 
