@@ -178,7 +178,7 @@ def test_only_references_to_the_services_own_names_are_qualified():
 }
 namespace Other { entity list = { of: PolicyService::list }; action read in [read]; }
 """
-    assert qualify(platform, Names(frozenset({"list", "read"}), frozenset({"read", "update"}))) == (
+    assert qualify(platform, Names(frozenset({"list", "read"}), frozenset({"read", "update", "in"}))) == (
         """namespace PolicyService {
   entity list; type read = { read: PolicyService::list, @list("read") "list"?: Set<PolicyService::read> };
   action "list", update in [PolicyService::Action::"read", PolicyService::Action::"update", """
