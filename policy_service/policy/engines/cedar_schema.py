@@ -26,6 +26,7 @@ from policy_service.policy.engines.cedar_declarations import (
 )
 from policy_service.policy.engines.cedar_shadows import Aliases, find_shadowed, qualify
 from policy_service.policy.engines.cedar_text import NotCedar, find_line, line_of, scan, shorten, unquote
+from policy_service.policy.engines.large_stack import on_large_stack
 from policy_service.policy.names import ESCAPE, GROUP, SERVICE
 
 # principal types × resource types × actions, summed over the policies of a layer; a million take about ten seconds
