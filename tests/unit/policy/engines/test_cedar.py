@@ -115,7 +115,7 @@ def test_parsing_is_never_done_in_the_callers_thread(monkeypatch):
     monkeypatch.setattr(cedarpy, "policies_to_pst", spy(cedarpy.policies_to_pst))
     monkeypatch.setattr(cedarpy, "PolicySet", SimpleNamespace(from_str=spy(real_set)))
     compiled(ANY)
-    assert threads == ["cedar-parser"] * 2
+    assert threads == ["large-stack"] * 2
     assert threading.stack_size() == 0
 
 
