@@ -11,8 +11,12 @@ from bench.material import gatherer, groups, irrelevant, make_bundle, relevant, 
 from bench.timing import Row, compare, cpu_us, ratio_row
 from policy_service.policy.bundle import Bundle
 from policy_service.policy.decide import decide, decide_all
+from policy_service.policy.facts import write_entities
 from policy_service.policy.request import ask
+from policy_service.policy.scope import Needs
 
+# whatever the slice reads: cedarpy alone is told everything
+ALL = Needs(hierarchy=True)
 BARE = "`cedarpy.is_authorized` on the relevant policies"
 
 
@@ -52,10 +56,15 @@ def first(bundle: Bundle):
 
 
 def bare(bundle: Bundle):
-    """cedarpy alone: policies parsed, everything else as it comes."""
+    """cedarpy alone, told what an application would have to tell it: policies parsed, all facts as one text."""
     policies = cedarpy.PolicySet.from_str(relevant(10))
     facts = gatherer(bundle).gather(ask(request()))
-    entities, question, context = facts.cedar_json, cedar_question(facts.question), json.dumps(facts.context)
+    entities, question, context = write_entities(facts.entities, ALL), cedar_question(facts.question), "{}"
+    if facts.context:
+        context = json.dumps(facts.context)
+    asked = {**question, "context": context}
+    if not cedarpy.is_authorized(asked, policies, entities).allowed:
+        raise SystemExit("bare cedarpy does not allow what is measured")
     return lambda: cedarpy.is_authorized({**question, "context": context}, policies, entities)
 
 
@@ -84,14 +93,9 @@ def batch(bundle: Bundle, count: int):
 def bare_batch(bundle: Bundle, count: int):
     policies = cedarpy.PolicySet.from_str(relevant(10))
     every = [gatherer(bundle).gather(ask(request(number))) for number in range(count)]
-    union = {uid: entity for facts in every for uid, entity in facts.entities.items()}
-    entities = cedar_entities(every[0], union)
+    entities = write_entities({uid: entity for facts in every for uid, entity in facts.entities.items()}, ALL)
     questions = [{**cedar_question(facts.question), "context": json.dumps(facts.context)} for facts in every]
     return lambda: cedarpy.is_authorized_batch(questions, policies, entities)
-
-
-def cedar_entities(facts, union) -> str:
-    return type(facts)(facts.question, facts.slice, union, facts.context).cedar_json
 
 
 def per_policy(make) -> float:
