@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from policy_service.model import Act, Extension, Request, Thing, Version
 from policy_service.policy.bundle import Bundle, join
-from policy_service.policy.facts import Gatherer
 from policy_service.policy.files import parse_layer
+from policy_service.policy.gathering import Gatherer
 
 PLATFORM = {"nothing.cedar": b'@id("platform") forbid(principal, action == Action::"never", resource);\n'}
 

@@ -21,7 +21,8 @@ from policy_service.identity.keys import KeyRing
 from policy_service.model import Act, Caller, Decision, Extension, Request, Thing, Value
 from policy_service.policy.bundle import Bundle
 from policy_service.policy.decide import decide, decide_all
-from policy_service.policy.facts import Facts, Gatherer
+from policy_service.policy.facts import Facts
+from policy_service.policy.gathering import Gatherer
 from policy_service.policy.request import Question, ask
 from policy_service.policy.values import dumps
 

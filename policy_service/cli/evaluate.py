@@ -15,7 +15,7 @@ from policy_service.cli.output import console, print_json
 from policy_service.errors import Refused
 from policy_service.model import Act, Decision, Extension, Policy, Request, Thing
 from policy_service.policy.decide import decide
-from policy_service.policy.facts import Gatherer
+from policy_service.policy.gathering import Gatherer
 from policy_service.policy.names import entity_uid, request_type
 from policy_service.policy.request import ask
 from policy_service.policy.values import read_json

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
+from math import prod
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -17,10 +18,14 @@ from policy_service.errors import RequestError
 from policy_service.model import Act, Entity, Finding, Request, Thing, Uid
 from policy_service.policy.entities import read_entities
 from policy_service.policy.names import GROUP, SERVICE, entity_uid, request_type
+from policy_service.policy.scope import LIMITS
 from policy_service.policy.yaml_text import NotYaml, read_document
 
 # what `context.now` says in a case that gives no `now`
 NOON = "2026-01-01T12:00:00Z"
+
+_FINDINGS = 100
+_ROLES = ("subject", "action", "resource")
 
 _THING = {
     "oneOf": [
@@ -82,10 +87,7 @@ CASE_FILE = {
                     "expect": {"enum": ["allow", "deny"]},
                     "reasons": {"type": "array", "items": {"type": "string"}},
                 },
-                "allOf": [
-                    {"oneOf": [{"required": [name]}, {"required": [f"{name}s"]}]}
-                    for name in ("subject", "action", "resource")
-                ],
+                "allOf": [{"oneOf": [{"required": [name]}, {"required": [f"{name}s"]}]} for name in _ROLES],
             },
         },
     },
@@ -127,7 +129,7 @@ def parse_cases(path: str, text: str) -> tuple[tuple[Case, ...], list[Finding]]:
             document.line(tuple(error.absolute_path)),
             f"{_place(error.absolute_path)}: {error.message[:200]}",
         )
-        for error in _VALIDATOR.iter_errors(raw)
+        for error in islice(_VALIDATOR.iter_errors(raw), _FINDINGS)
     ]
     if findings:
         return (), findings
@@ -139,6 +141,9 @@ def parse_cases(path: str, text: str) -> tuple[tuple[Case, ...], list[Finding]]:
         line = document.line(("cases", position))
         if "as" in item and not path.startswith("policies/"):
             findings.append(Finding(path, line, "`as: service` is for the platform's own cases, name a type of yours"))
+        # counted before they are made: three lists of a thousand names are a thousand million cases
+        if len(cases) + prod(len(_many(item, role)) for role in _ROLES) > LIMITS.cases:
+            return (), [*findings, Finding(path, line, f"more than {LIMITS.cases} cases, take shorter lists")]
         try:
             cases += _read_case(path, line, item, entities, raw.get("groups", {}))
         except RequestError as error:
@@ -150,7 +155,7 @@ def _read_case(
     path: str, line: int, item: Mapping[str, Any], entities: Mapping[Uid, Entity], members: Mapping[str, Any]
 ) -> list[Case]:
     service = "as" in item
-    combinations = list(product(_many(item, "subject"), _many(item, "action"), _many(item, "resource")))
+    combinations = list(product(*(_many(item, role) for role in _ROLES)))
     cases = []
     for subject, action, resource in combinations:
         who, what, which = _thing(subject, service), _act(action), _thing(resource, service)

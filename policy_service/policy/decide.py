@@ -21,9 +21,13 @@ from policy_service.policy.slices import Slice
 
 def decide(bundle: Bundle, facts: Facts) -> Decision:
     """The decision of a bundle about the question that the facts were gathered for. Pure."""
-    compiled = facts.slice.cedar
-    outcomes = [cedar.evaluate(compiled, facts)] if compiled else []
-    return _combine(bundle, facts.slice, outcomes + _evaluate_rest(facts))
+    return decide_slice(_slice_of(bundle, facts), facts, bundle.version_text)
+
+
+def decide_slice(chosen: Slice, facts: Facts, version: str) -> Decision:
+    """The decision of the policies of a slice that can match the question."""
+    outcomes = [cedar.evaluate(chosen.cedar, facts)] if chosen.cedar else []
+    return _combine(chosen, outcomes + _evaluate_rest(chosen, facts), version)
 
 
 def decide_all(bundle: Bundle, batch: Sequence[Facts]) -> list[Decision]:
@@ -34,42 +38,52 @@ def decide_all(bundle: Bundle, batch: Sequence[Facts]) -> list[Decision]:
     """
     if len(batch) == 1:
         return [decide(bundle, batch[0])]
+    slices = [_slice_of(bundle, facts) for facts in batch]
     outcomes: dict[int, Outcome] = {}
-    for compiled, entities, members in _share(batch):
-        shared = write_entities(entities, batch[members[0]].slice.needs)
+    for compiled, entities, members in _share(batch, slices):
+        shared = write_entities(entities, batch[members[0]].needs)
         questions = [(batch[member].question, batch[member].context) for member in members]
         answers = cedar.evaluate_batch(compiled, shared, questions)
         outcomes.update(zip(members, answers, strict=True))
     return [
-        _combine(bundle, facts.slice, [outcomes.get(position, Outcome()), *_evaluate_rest(facts)])
-        for position, facts in enumerate(batch)
+        _combine(
+            chosen,
+            [outcomes.get(position, Outcome()), *_evaluate_rest(chosen, batch[position])],
+            bundle.version_text,
+        )
+        for position, chosen in enumerate(slices)
     ]
 
 
-def _evaluate_rest(facts: Facts) -> list[Outcome]:
+def _slice_of(bundle: Bundle, facts: Facts) -> Slice:
+    return bundle.index.find(facts.principal, facts.action, facts.resource)
+
+
+def _evaluate_rest(chosen: Slice, facts: Facts) -> list[Outcome]:
     outcomes = []
-    if facts.slice.abac:
-        outcomes.append(abac.evaluate(facts.slice.abac, facts))
-    if facts.slice.casbin:
-        outcomes.append(casbin.evaluate(facts.slice.casbin, facts))
+    if chosen.abac:
+        outcomes.append(abac.evaluate(chosen.abac, facts))
+    if chosen.casbin:
+        outcomes.append(casbin.evaluate(chosen.casbin, facts))
     return outcomes
 
 
-def _share(batch: Sequence[Facts]) -> Iterable[tuple[cedar.CedarSet, dict[Uid, Entity | None], list[int]]]:
+def _share(
+    batch: Sequence[Facts], slices: Sequence[Slice]
+) -> Iterable[tuple[cedar.CedarSet, dict[Uid, Entity | None], list[int]]]:
     """Groups of positions with one policy set and one set of entities that is right for each of them."""
     groups: dict[int, list[tuple[cedar.CedarSet, dict[Uid, Entity | None], list[int]]]] = {}
-    for position, facts in enumerate(batch):
-        compiled = facts.slice.cedar
-        if compiled is None:
+    for position, (facts, chosen) in enumerate(zip(batch, slices, strict=True)):
+        if chosen.cedar is None:
             continue
-        candidates = groups.setdefault(id(facts.slice), [])
+        candidates = groups.setdefault(id(chosen), [])
         for _, entities, members in candidates:
             if _agree(entities, facts.entities):
                 entities.update(facts.entities)
                 members.append(position)
                 break
         else:
-            candidates.append((compiled, dict(facts.entities), [position]))
+            candidates.append((chosen.cedar, dict(facts.entities), [position]))
     return [group for candidates in groups.values() for group in candidates]
 
 
@@ -84,10 +98,9 @@ def _agree(shared: dict[Uid, Entity | None], own: dict[Uid, Entity | None]) -> b
     return True
 
 
-def _combine(bundle: Bundle, chosen: Slice, outcomes: Sequence[Outcome]) -> Decision:
+def _combine(chosen: Slice, outcomes: Sequence[Outcome], version: str) -> Decision:
     satisfied = [policy for outcome in outcomes for policy in outcome.satisfied]
     errors = tuple([failure for outcome in outcomes for failure in outcome.failed])
-    version = bundle.version_text
     forbids = tuple([policy for policy in satisfied if policy.effect is Effect.FORBID])
     if forbids:
         return Decision(False, forbids, errors, version)

@@ -19,7 +19,9 @@ from policy_service.policy.values import NotJson, read_json, read_record
 RESERVED_ATTRIBUTES = frozenset({"tenant", "groups", "authn"})
 _MEMBERS = frozenset({"uid", "attrs", "parents", "tags"})
 _FINDINGS = 100
-_UID = re.compile(r'"uid"\s*:')
+_GAP = re.compile(r"[\s,]*")
+_FIRST = re.compile(r"\{?\s*")
+_SCAN = json.JSONDecoder().raw_decode
 
 
 def parse_entities(path: str, text: str) -> tuple[dict[Uid, Entity], list[Finding]]:
@@ -29,7 +31,8 @@ def parse_entities(path: str, text: str) -> tuple[dict[Uid, Entity], list[Findin
     except NotJson as error:
         return {}, [Finding(path, error.line, str(error))]
     entities, wrong = read_entities(raw)
-    findings = [Finding(path, _line(text, raw, index), sentence) for index, sentence in wrong[:_FINDINGS]]
+    lines = _find_lines(text, raw, max((index for index, _ in wrong[:_FINDINGS]), default=0)) if wrong else []
+    findings = [Finding(path, lines[index], sentence) for index, sentence in wrong[:_FINDINGS]]
     return ({}, findings) if findings else (entities, [])
 
 
@@ -124,15 +127,16 @@ def _read_values(raw: Any, where: str, named: str) -> Mapping[str, Value]:
         raise ValueError(f"{error}, in `{named}`") from None
 
 
-def _line(text: str, raw: Any, index: int) -> int:
-    """The line of the item at `index`, as near as the text tells; 1 where it does not."""
-    places = [match.start() for match in _UID.finditer(text)]
-    if isinstance(raw, list) and len(places) == len(raw):
-        return text.count("\n", 0, places[index]) + 1
-    uid = raw[index].get("uid") if isinstance(raw, list) and index < len(raw) and isinstance(raw[index], dict) else None
-    name = uid.get("id") if isinstance(uid, dict) else None
-    if not isinstance(name, str):
-        return 1
-    spellings = {re.escape(json.dumps(name)), re.escape(json.dumps(name, ensure_ascii=False))}
-    found = re.search(rf'"id"\s*:\s*(?:{"|".join(spellings)})', text)
-    return text.count("\n", 0, found.start()) + 1 if found else 1
+def _find_lines(text: str, raw: Any, last: int) -> list[int]:
+    """The lines of the items up to the one at `last`: those of their first member, 1 where there is no list."""
+    if not isinstance(raw, list):
+        return [1]
+    lines, line, counted, end = [], 1, 0, text.index("[") + 1
+    for _ in range(last + 1):
+        start = _GAP.match(text, end).end()  # type: ignore[union-attr]
+        _, end = _SCAN(text, start)
+        at = _FIRST.match(text, start).end()  # type: ignore[union-attr]
+        line += text.count("\n", counted, at)
+        counted = at
+        lines.append(line)
+    return lines

@@ -1,59 +1,47 @@
-"""The entities a decision may look at: the request's own, their ancestors, and what the slice dereferences.
-
-What is pure about facts is here; where stored entities come from is a `Fetch` that the caller passes in
-(`access.facts` in the service, `entities.json` and a case's own entities in cases).
-"""
+"""The entities a decision may look at, and what the context says: all that an engine is told."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
 
 from policy_service.model import Entity, Uid, Value
-from policy_service.policy.engines import cedar
-from policy_service.policy.groups import Groups
 from policy_service.policy.names import GROUP
 from policy_service.policy.request import Question
 from policy_service.policy.scope import Needs
-from policy_service.policy.slices import Slice
-
-if TYPE_CHECKING:
-    from policy_service.policy.bundle import Bundle
-
-# answers those entities that exist, with their direct parents
-Fetch: TypeAlias = Callable[[Collection[Uid]], Mapping[Uid, Entity]]
+from policy_service.policy.values import dumps
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What one decision sees.
 
-    `entities` maps every entity that was looked up to what is known, `None` where there is nothing; the
-    attributes are those after the overlay, with `tenant`, and `parents` are all ancestors, groups included.
-    `context` holds `now` and `caller` only where the slice reads them.
+    `needs` is what the policies of the question's slice read. `entities` maps every entity that was looked up
+    to what is known, `None` where there is nothing; the attributes are those after the overlay, with `tenant`,
+    and `parents` are all ancestors, groups included. `context` holds `now` and `caller` only where the slice
+    reads them.
     """
 
     question: Question
-    slice: Slice
+    needs: Needs
     entities: dict[Uid, Entity | None]
     context: dict[str, Value]
     _kept: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def cedar_json(self) -> str:
-        """The entities as Cedar's JSON; written once, for the engine and for the log."""
+        """As much of the entities as the slice reads, as Cedar's JSON; written once, for the engine and for the log."""
         text = self._kept.get("cedar")
         if text is None:
-            text = self._kept["cedar"] = write_entities(self.entities, self.slice.needs)
+            text = self._kept["cedar"] = write_entities(self.entities, self.needs)
         return text
 
     @property
     def recorded_json(self) -> str:
         """`cedar_json` with the ancestors that told which policies to ask: enough to decide again."""
-        if self.slice.needs.hierarchy or not (self.principal.parents or self.resource.parents):
+        if self.needs.hierarchy or not (self.principal.parents or self.resource.parents):
             return self.cedar_json
-        return write_entities(self.entities, self.slice.needs._replace(hierarchy=True))
+        return write_entities(self.entities, self.needs._replace(hierarchy=True))
 
     @property
     def principal(self) -> Entity:
@@ -64,6 +52,11 @@ class Facts:
     def resource(self) -> Entity:
         """The resource of the question."""
         return self._known(self.question.resource)
+
+    @property
+    def action(self) -> Entity:
+        """The action of the question, with its ancestors."""
+        return self._known(self.question.action)
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -77,130 +70,31 @@ class Facts:
 
     def _known(self, uid: Uid) -> Entity:
         entity = self.entities[uid]
-        assert entity is not None, "principal and resource are always known"  # noqa: S101
+        assert entity is not None, "principal, action and resource are always known"  # noqa: S101
         return entity
-
-
-class Gatherer:
-    """Gathers facts for questions that are asked together: what is stored is fetched once.
-
-    `now` is asked only where a slice reads `context.now`; `caller` is what `context.caller` says.
-    """
-
-    def __init__(
-        self,
-        bundle: Bundle,
-        fetch: Fetch,
-        now: Callable[[], Value],
-        caller: Mapping[str, Value],
-        groups: Groups | None = None,
-    ) -> None:
-        self._bundle = bundle
-        self._fetch = fetch
-        self._now = now
-        self._caller = caller
-        self._groups = bundle.groups if groups is None else groups
-        self._stored: dict[Uid, Entity | None] = {}
-        self._known: dict[Uid, Entity] = {}
-
-    def gather(self, question: Question) -> Facts:
-        """The facts for one question, and the slice of the bundle that they are for."""
-        self._load((question.principal, question.resource))
-        principal = self._entity(question, question.principal)
-        resource = self._entity(question, question.resource)
-        action = Entity(question.action, question.action_attributes, self._bundle.action_ancestors(question.action))
-        slice_ = self._bundle.index.find(principal, action, resource)
-        entities: dict[Uid, Entity | None] = {
-            question.principal: principal,
-            question.resource: resource,
-            question.action: action,
-        }
-        needs = slice_.needs
-        if needs.depth or needs.roots:
-            self._follow(question, entities, needs.roots, needs.depth)
-        context = question.context
-        if needs.now or needs.caller:
-            context = dict(context)
-            if needs.now:
-                context["now"] = self._now()
-            if needs.caller:
-                context["caller"] = dict(self._caller)
-        return Facts(question, slice_, entities, context)
-
-    def _load(self, uids: Collection[Uid]) -> None:
-        missing = [uid for uid in uids if uid not in self._stored]
-        while missing:
-            found = self._fetch(missing)
-            for uid in missing:
-                self._stored[uid] = found.get(uid)
-            parents = {parent for entity in found.values() for parent in entity.parents}
-            missing = [uid for uid in parents if uid not in self._stored]
-
-    def _entity(self, question: Question, uid: Uid) -> Entity:
-        """An entity with overlay, tenant and ancestors; one that is not stored has what the request says."""
-        overlay = question.overlay.get(uid)
-        if overlay is None and uid in self._known:
-            return self._known[uid]
-        stored = self._stored[uid]
-        attributes: dict[str, Value] = {"tenant": self._bundle.tenant}
-        if stored:
-            attributes.update(stored.attributes)
-        if overlay:
-            attributes.update(overlay)
-        entity = Entity(uid, attributes, self._ancestors(uid, stored), stored.tags if stored else {})
-        if overlay is None:
-            self._known[uid] = entity
-        return entity
-
-    def _ancestors(self, uid: Uid, stored: Entity | None) -> frozenset[Uid]:
-        groups = self._groups.closure(uid)
-        if not stored or not stored.parents:
-            return groups
-        found: set[Uid] = set(groups)
-        open_ = list(stored.parents)
-        while open_:
-            parent = open_.pop()
-            if parent not in found:
-                found.add(parent)
-                found |= self._groups.closure(parent)
-                above = self._stored.get(parent)
-                if above:
-                    open_.extend(above.parents)
-        return frozenset(found)
-
-    def _follow(
-        self, question: Question, entities: dict[Uid, Entity | None], roots: Collection[Uid], depth: int
-    ) -> None:
-        """Look up what policies name, and what attributes refer to, `depth` references deep."""
-        edge: set[Uid] = set(roots)
-        starts = [entity for entity in entities.values() if entity]
-        for step in range(depth + 1):
-            if step:
-                edge = {uid for entity in starts for uid in references(entity.attributes, entity.tags)}
-            new = [uid for uid in edge if uid not in entities]
-            self._load(new)
-            for uid in new:
-                exists = self._stored[uid] is not None or uid in question.overlay or uid.type == GROUP
-                entities[uid] = self._entity(question, uid) if exists else None
-            found = [entity for uid in new if (entity := entities[uid])]
-            starts = starts + found if step == 0 else found
 
 
 def write_entities(entities: Mapping[Uid, Entity | None], needs: Needs) -> str:
-    """As much of the entities as is read, as Cedar's JSON."""
-    return cedar.entities_json(entities, needs.hierarchy, needs.attributes)
+    """The Cedar JSON of the entities that are known; their `parents` are all their ancestors.
 
-
-def references(*records: Mapping[str, Value]) -> set[Uid]:
-    """Every entity that values refer to, at any depth of sets and records."""
-    found: set[Uid] = set()
-    open_: list[Value] = [value for record in records for value in record.values()]
-    while open_:
-        value = open_.pop()
-        if isinstance(value, Uid):
-            found.add(value)
-        elif isinstance(value, list):
-            open_.extend(value)
-        elif isinstance(value, dict):
-            open_.extend(value.values())
-    return found
+    Only what `needs` names is written: attributes that are read, and ancestors where the hierarchy is asked
+    for (an action's always). What has neither attributes nor tags nor ancestors is left out: to Cedar it is
+    the same as an entity that does not exist.
+    """
+    names = needs.attributes
+    sent = []
+    for uid, entity in entities.items():
+        if entity is None:
+            continue
+        _, attributes, parents, tags = entity
+        if not needs.hierarchy and not (uid.type == "Action" or uid.type.endswith("::Action")):
+            parents = frozenset()
+        if attributes or parents or tags:
+            if names is not None and not names.issuperset(attributes):
+                attributes = {name: value for name, value in attributes.items() if name in names}
+            above = [{"type": parent.type, "id": parent.id} for parent in parents]
+            told = {"uid": {"type": uid.type, "id": uid.id}, "attrs": attributes, "parents": above}
+            if tags:
+                told["tags"] = tags
+            sent.append(told)
+    return dumps(sent).decode()

@@ -21,7 +21,9 @@ from policy_service.policy.entities import parse_entities
 from policy_service.policy.groups import Groups, parse_groups
 from policy_service.policy.layer import Layer
 from policy_service.policy.scope import LIMITS, Compiled
+from policy_service.policy.sentences import write_line
 from policy_service.policy.settings import parse_settings
+from policy_service.policy.yaml_text import NotYaml, read_yaml
 
 __all__ = ["Layer", "is_ignored", "most_bytes", "parse_layer"]
 
@@ -52,13 +54,17 @@ def parse_layer(root: str, files: Mapping[str, bytes], *, tenant: str | None) ->
     """
     names = tuple(sorted(path for path in files if not is_ignored(path)))
     reading = _Reading(root, tenant)
-    reading.check_names(names, sum(len(files[path]) for path in names))
+    reading.check_names(names)
+    reading.check_sizes({path: len(files[path]) for path in names})
     if not reading.findings:
         for path in names:
             reading.read(path, files[path])
-        reading.finish()
+            if reading.is_over():
+                break
+        else:
+            reading.finish()
     if reading.findings:
-        return Layer(root, tenant, names, findings=tuple(sorted(set(reading.findings))[:_FINDINGS]))
+        return Layer(root, tenant, names, findings=_write(reading.findings))
     return Layer(
         root,
         tenant,
@@ -73,6 +79,11 @@ def parse_layer(root: str, files: Mapping[str, bytes], *, tenant: str | None) ->
         relationships=reading.texts.get(RELATIONSHIPS, ""),
         cases=tuple(reading.cases),
     )
+
+
+def _write(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    told = sorted(set(findings))[:_FINDINGS]
+    return tuple(Finding(finding.path, finding.line, write_line(finding.sentence)) for finding in told)
 
 
 class _Reading:
@@ -95,8 +106,8 @@ class _Reading:
     def refuse(self, path: str, line: int, sentence: str) -> None:
         self.findings.append(Finding(f"{self.root}/{path}" if path else self.root, line, sentence))
 
-    def check_names(self, names: Iterable[str], size: int) -> None:
-        """Refuse what can be told from names and sizes: count, bytes, names that a disk may not tell apart."""
+    def check_names(self, names: Iterable[str]) -> None:
+        """Refuse what can be told from names: their count, and those that a disk may not tell apart."""
         seen: dict[str, str] = {}
         for path in names:
             folded = unicodedata.normalize("NFC", path).casefold()
@@ -105,10 +116,17 @@ class _Reading:
                 self.refuse(path, 1, f"differs from `{other}` by case only, rename one")
         if len(seen) > LIMITS.files:
             self.refuse("", 1, f"{len(seen)} files, at most {LIMITS.files}")
-        if size > LIMITS.layer_bytes:
-            self.refuse("", 1, f"{size} bytes, at most {LIMITS.layer_bytes}")
         if self.tenant is not None and SETTINGS not in seen.values():
             self.refuse(SETTINGS, 1, "is missing, write one line: `name: <what people call the tenant>`")
+
+    def check_sizes(self, sizes: Mapping[str, int]) -> None:
+        """Refuse more bytes than are read in a bearable time."""
+        total = sum(sizes.values())
+        if total > LIMITS.layer_bytes:
+            self.refuse("", 1, f"{total} bytes, at most {LIMITS.layer_bytes}")
+        cases = sum(size for path, size in sizes.items() if path.startswith("cases/"))
+        if cases > LIMITS.case_bytes:
+            self.refuse("cases", 1, f"{cases} bytes of cases, at most {LIMITS.case_bytes}")
 
     def read(self, path: str, raw: bytes) -> None:
         parts = path.split("/")
@@ -124,9 +142,18 @@ class _Reading:
         if text is not None:
             reader(path, text)
 
+    def is_over(self) -> bool:
+        """Whether to read no further: past a limit, or enough to mend, since a report is cut there."""
+        policies = len(self.cedar) + len(self.abac) + len(self.casbin)
+        for name, count, most in ("policies", policies, LIMITS.policies), ("cases", len(self.cases), LIMITS.cases):
+            if count > most:
+                self.refuse("", 1, f"{count} {name}, at most {most}")
+                return True
+        return len(self.findings) >= _FINDINGS
+
     def _reader(self, path: str) -> Callable[[str, str], None] | None:
         """What reads the file at `path`, by its ending; none where nothing does, which is a finding."""
-        known: dict[str, Callable[[str, str], None]] = {SCHEMA: self._keep, RELATIONSHIPS: self._keep}
+        known: dict[str, Callable[[str, str], None]] = {SCHEMA: self._keep, RELATIONSHIPS: self._relationships}
         if self.tenant is not None:
             known |= {SETTINGS: self._settings, ENTITIES: self._entities, GROUPS: self._groups}
         parts = path.split("/")
@@ -169,6 +196,14 @@ class _Reading:
     def _keep(self, path: str, text: str) -> None:
         self.texts[path] = text
 
+    def _relationships(self, path: str, text: str) -> None:
+        # what the rules say is read where relationships are drawn
+        try:
+            read_yaml(text)
+        except NotYaml as error:
+            self.refuse(path, error.line, str(error))
+        self._keep(path, text)
+
     def _settings(self, path: str, text: str) -> None:
         self.settings, found = parse_settings(f"{self.root}/{path}", text)
         self.findings += found
@@ -203,6 +238,8 @@ class _Reading:
     def finish(self) -> None:
         """What can be said only when all files were read."""
         self._read_folders()
+        if self.is_over():
+            return
         self._check_ids()
         self._check_case_groups()
         policies = [*self.cedar, *self.abac, *self.casbin]
@@ -230,8 +267,6 @@ class _Reading:
     def _check_ids(self) -> None:
         taken: dict[str, Compiled] = {}
         policies: tuple[Compiled, ...] = (*self.cedar, *self.abac, *self.casbin)
-        if len(policies) > LIMITS.policies:
-            self.refuse("", 1, f"{len(policies)} policies, at most {LIMITS.policies}")
         for compiled in policies:
             policy = compiled.policy
             first = taken.setdefault(policy.id, compiled).policy

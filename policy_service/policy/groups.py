@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import ChainMap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -74,37 +75,51 @@ class Groups:
             group = _read_group(_MARK + name.removeprefix(_MARK))
             for member in members:
                 parents.setdefault(_read_member(member), set()).add(group)
-        joined = dict(self.parents)
-        for member_uid, groups in parents.items():
-            joined[member_uid] = frozenset(groups) | self.parents.get(member_uid, _NOTHING)
-        cycle = find_cycle(joined)
+        added = {uid: frozenset(groups) | self.parents.get(uid, _NOTHING) for uid, groups in parents.items()}
+        # hundreds of case files may each add to a million members: neither copied nor walked through again
+        joined = ChainMap(added, dict(self.parents) if isinstance(self.parents, ChainMap) else self.parents)
+        cycle = find_cycle(joined, added)
         if cycle:
             raise ValueError(_cycle_sentence(cycle))
         return Groups(joined)
 
 
-def find_cycle(parents: Mapping[Uid, Iterable[Uid]]) -> list[Uid]:
-    """One cycle of the parents, first and last the same, or nothing; does not recurse."""
-    # only what is somebody's parent and has parents itself can be on a cycle
-    open_ = {uid for held in set(map(frozenset, parents.values())) for uid in held if uid in parents}
-    while open_:
-        start = open_.pop()
+def find_cycle(parents: Mapping[Uid, Iterable[Uid]], starts: Iterable[Uid] | None = None) -> list[Uid]:
+    """One cycle of the parents, its least both first and last, or nothing; does not recurse.
+
+    With `starts`, only what can be reached from them is looked at.
+    """
+    if starts is None:
+        # only what is somebody's parent and has parents itself can be on a cycle
+        held = {uid for above in set(map(frozenset, parents.values())) for uid in above}
+        starts = [uid for uid in parents if uid in held]
+    seen: set[Uid] = set()
+    for start in starts:
+        if start in seen:
+            continue
+        seen.add(start)
         path = {start: None}  # in order, and found fast
-        walks = [iter(parents[start])]
+        walks = [iter(sorted(parents[start]))]
         while walks:
             for parent in walks[-1]:
                 if parent in path:
                     names = list(path)
-                    return [*names[names.index(parent) :], parent]
-                if parent in open_:
-                    open_.remove(parent)
+                    return _rotate(names[names.index(parent) :])
+                if parent in parents and parent not in seen:
+                    seen.add(parent)
                     path[parent] = None
-                    walks.append(iter(parents[parent]))
+                    walks.append(iter(sorted(parents[parent])))
                     break
             else:
                 walks.pop()
                 path.popitem()
     return []
+
+
+def _rotate(cycle: list[Uid]) -> list[Uid]:
+    """A cycle from its least member on: the same files are told the same, whichever worker reads them."""
+    start = cycle.index(min(cycle))
+    return [*cycle[start:], *cycle[:start], cycle[start]]
 
 
 def parse_groups(path: str, text: str, tenant: str) -> tuple[Groups, list[Finding]]:
@@ -134,7 +149,7 @@ class _Reading:
         self.first: dict[Uid, int] = {}
 
     def read(self, number: int, line: str) -> None:
-        fields = line.split(",")
+        fields = line.split(",", 4)
         if len(fields) != 4 or fields[0].strip() != "g" or fields[3].strip() != self.tenant or self.odd:
             sentence = _refuse_line(line, fields, self.tenant)
             if sentence is not None:
@@ -209,7 +224,7 @@ def _refuse_line(line: str, fields: list[str], tenant: str) -> str | None:
         shown = odd[0] if odd[0].isprintable() and odd[0] != "`" else f"U+{ord(odd[0]):04X}"
         return f"`{shown}` is not read in groups, write names without it"
     if len(fields) != 4:
-        return f"{len(fields)} fields, write `g, <member>, <group>, {tenant}`"
+        return f"{line.count(',') + 1} fields, write `g, <member>, <group>, {tenant}`"
     if fields[0].strip() != "g":
         return f"`{fields[0].strip()[:40]}` is no kind of line, write `g, <member>, <group>, {tenant}`"
     if fields[3].strip() != tenant:

@@ -84,6 +84,9 @@ class Limits:
     policy_operators: int = 1_000
     group_lines: int = 1_000_000
     json_nesting: int = 32
+    yaml_nodes: int = 100_000
+    case_bytes: int = 4 * 1024 * 1024
+    cases: int = 20_000
     pattern_bytes: int = 1_000
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 import jsonschema
@@ -21,6 +22,7 @@ SCHEMA: Mapping[str, Any] = {
         "description": {"type": "string", "maxLength": 2000},
     },
 }
+_FINDINGS = 100
 _VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 
@@ -34,7 +36,7 @@ def parse_settings(path: str, text: str) -> tuple[dict[str, Any], list[Finding]]
         return {}, [Finding(path, 1, "no settings, write at least `name: <what people call the tenant>`")]
     findings = [
         Finding(path, line, sentence)
-        for error in _VALIDATOR.iter_errors(document.value)
+        for error in islice(_VALIDATOR.iter_errors(document.value), _FINDINGS)
         for line, sentence in _explain(error, document)
     ]
     return ({}, sorted(findings)) if findings else (document.value, [])
@@ -47,8 +49,7 @@ def _explain(error: jsonschema.ValidationError, document: Document) -> list[tupl
         known = ", ".join(f"`{name}`" for name in SCHEMA["properties"])
         return [
             (document.line((name,)), f"`{name}` is no setting, known are {known}")
-            for name in document.value
-            if name not in SCHEMA["properties"]
+            for name in [name for name in document.value if name not in SCHEMA["properties"]][:_FINDINGS]
         ]
     name = str(error.path[0]) if error.path else "name"
     limit = SCHEMA["properties"][name]["maxLength"]

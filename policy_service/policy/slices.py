@@ -20,12 +20,14 @@ from policy_service.policy.engines import cedar
 from policy_service.policy.engines.abac import AbacPolicy
 from policy_service.policy.engines.casbin import CasbinLine
 from policy_service.policy.engines.cedar import CedarPolicy, CedarSet
-from policy_service.policy.scope import NOTHING, Compiled, Key, Needs
+from policy_service.policy.scope import NOTHING, Compiled, Key, Needs, Scope
 
 Level: TypeAlias = dict[Key | None, Any]
 
 # slices kept ready per bundle; each holds a compiled policy set
 KEPT = 1_024
+# how many places in the index a policy may take for each key of its scope
+COMBINATIONS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Index:
             self._insert(position, policy)
 
     def _insert(self, position: int, policy: Compiled) -> None:
-        scope = policy.scope
+        scope = widen(policy.scope)
         self._named.update(name for _, name in chain(scope.principal or (), scope.resource or ()))
         for action in _each(scope.action):
             by_principal = self._root.setdefault(action, {})
@@ -109,6 +111,22 @@ class Index:
         """All policies as one slice, scopes and all: what every slice must decide like."""
         whole = compile_slice(self._policies, scoped=True)
         return replace(whole, needs=whole.needs._replace(hierarchy=True))
+
+
+def widen(scope: Scope) -> Scope:
+    """The scope, or a wider one where its keys make too many combinations for an index.
+
+    Three lists of a thousand ids are a thousand million combinations; without the longest lists the policy is
+    found for more requests, and says the same.
+    """
+    kept = dict(sorted(scope._asdict().items(), key=lambda item: len(item[1] or ())))
+    most = COMBINATIONS * sum(len(keys or ()) for keys in kept.values())
+    product = 1
+    for role, keys in kept.items():
+        product *= len(keys) if keys else 1
+        if product > most:
+            kept[role] = None
+    return Scope(**kept)
 
 
 def keys_of(uid: Uid, ancestors: Collection[Uid]) -> set[Key | None]:

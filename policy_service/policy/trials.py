@@ -10,10 +10,11 @@ from policy_service.model import Decision, Entity, Extension, Finding, Uid, Valu
 from policy_service.policy.bundle import Bundle, join
 from policy_service.policy.cases import Case
 from policy_service.policy.decide import decide
-from policy_service.policy.facts import Gatherer
+from policy_service.policy.gathering import Gatherer
 from policy_service.policy.groups import Groups
 from policy_service.policy.layer import Layer
 from policy_service.policy.request import ask
+from policy_service.policy.sentences import write_line
 from policy_service.policy.values import read_record
 
 
@@ -40,7 +41,7 @@ def run(bundle: Bundle, late: Callable[[], bool] = lambda: False) -> CaseReport:
             return CaseReport(tuple(findings), position, tuple(case.name for case in cases[position:]))
         sentence = judge(bundle, case, groups.of(case))
         if sentence:
-            findings.append(Finding(case.file, case.line, sentence))
+            findings.append(Finding(case.file, case.line, write_line(sentence)))
     return CaseReport(tuple(findings), len(cases), ())
 
 
@@ -103,7 +104,10 @@ def answer(bundle: Bundle, case: Case, groups: Groups) -> Decision:
 
 def _caller(case: Case) -> Mapping[str, Value]:
     """What `context.caller` says, in the types the service gives it."""
-    told = read_record(case.caller, where="caller")
+    try:
+        told = read_record(case.caller, where="caller")
+    except ValueError as error:
+        raise RequestError(str(error)) from None
     return {**told, "ip": Extension("ip", str(told["ip"]))} if "ip" in told else told
 
 

@@ -9,6 +9,7 @@ exactly; else a record of its canonical text, which can be compared for equality
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -27,6 +28,8 @@ _LONG = 2**63
 # the largest double; I-JSON (RFC 7493 §2.2) asks senders to stay within it
 _DOUBLE = Decimal("1.7976931348623157e308")
 _TINY = -400
+# what Python turns into an integer and back (sys.int_info.default_max_str_digits), and little enough to be fast
+_DIGITS = 4_000
 
 
 class NotJson(ValueError):
@@ -68,18 +71,21 @@ def _line(text: bytes | str, position: int) -> int:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in counts.items() if count > 1)
         raise NotJson(f"the member `{twice}` stands twice in one object")
     return members
 
 
 def _fraction(text: str) -> Decimal:
+    if len(text) > _DIGITS:
+        raise NotJson(f"a number of more than {_DIGITS} digits")
     try:
         number = Decimal(text)
     except ArithmeticError:
         raise NotJson("a number beyond the range of a double") from None
-    if abs(number) > _DOUBLE or (number and number.adjusted() < _TINY):
+    # arithmetic on a number with such an exponent as `1e9999999` raises, comparing does not
+    if number.copy_abs() > _DOUBLE or (number and number.adjusted() < _TINY):
         raise NotJson("a number beyond the range of a double")
     return number
 
@@ -148,6 +154,8 @@ def read_record(raw: Mapping[str, Any], *, trusted: bool = False, where: str = "
 
 def read_number(number: Decimal) -> Value:
     """A number by its value: Long, else `Decimal` with at most four digits, else a record of its text."""
+    if not number:  # whatever its exponent
+        return 0
     digits, exponent = _digits(number)
     if exponent >= -4 and number.adjusted() < 20:
         scaled = digits * 10 ** (exponent + 4)
@@ -163,7 +171,7 @@ def _digits(number: Decimal) -> tuple[int, int]:
     """The number as `digits * 10 ** exponent` without trailing zeros: one pair for each value, exactly."""
     sign, digits, exponent = number.as_tuple()
     text = "".join(map(str, digits)).lstrip("0")
-    if not text or not isinstance(exponent, int):
+    if not isinstance(exponent, int):
         return 0, 0
     stripped = text.rstrip("0")
     return int(stripped) * (-1 if sign else 1), exponent + len(text) - len(stripped)

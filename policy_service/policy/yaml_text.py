@@ -85,6 +85,8 @@ def _build(text: str) -> Document:
     stack = [_Open(root, ())]
     for event in yaml.parse(text, Loader=_LOADER):
         line = event.start_mark.line + 1 if event.start_mark else 1
+        if len(lines) > LIMITS.yaml_nodes:
+            raise NotYaml(f"more than {LIMITS.yaml_nodes} values in one file, split it", line)
         if isinstance(event, yaml.AliasEvent):
             raise NotYaml(f"the alias `*{event.anchor}` is not read, write the value out", line)
         if isinstance(event, yaml.DocumentStartEvent):

@@ -8,8 +8,9 @@ from typing import Any
 from policy_service.model import Act, Decision, Extension, Request, Thing, Version
 from policy_service.policy.bundle import Bundle, join
 from policy_service.policy.decide import decide
-from policy_service.policy.facts import Facts, Gatherer
+from policy_service.policy.facts import Facts
 from policy_service.policy.files import parse_layer
+from policy_service.policy.gathering import Gatherer
 from policy_service.policy.request import ask
 
 NOTHING = '@id("platform-nothing") forbid(principal, action, resource) when { false };\n'

@@ -14,8 +14,8 @@ from policy_service.model import Act, Decision, Effect, Engine, Request, Thing, 
 from policy_service.policy import trials
 from policy_service.policy.bundle import Bundle, join
 from policy_service.policy.decide import decide
-from policy_service.policy.facts import Gatherer
 from policy_service.policy.files import Layer, parse_layer
+from policy_service.policy.gathering import Gatherer
 from policy_service.policy.request import ask
 from policy_service.policy.scope import LIMITS, Scope
 

@@ -20,6 +20,7 @@ from policy_service.policy.engines.abac_patterns import Target, read_target
 from policy_service.policy.engines.abac_schema import ACES, check_policy
 from policy_service.policy.names import action_uid
 from policy_service.policy.scope import LIMITS, Key, Keys, Needs, Scope
+from policy_service.policy.sentences import write_line
 from policy_service.policy.values import NotJson, read_json
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from policy_service.policy.facts import Facts
 
 _EFFECTS: Final = {"allow": Effect.PERMIT, "deny": Effect.FORBID}
-_SENTENCE: Final = 500
 _UID: Final = re.compile(r'"uid"\s*:\s*')
 _GAP: Final = re.compile(r"[\s,]*")
 
@@ -77,7 +77,7 @@ def parse(path: str, text: str) -> tuple[tuple[AbacPolicy, ...], list[Finding]]:
     try:
         raw = read_json(text)
     except NotJson as error:
-        return (), [Finding(path, error.line, _clean(str(error)))]
+        return (), [Finding(path, error.line, write_line(str(error)))]
     policies: list[AbacPolicy] = []
     findings: list[Finding] = []
     many = isinstance(raw, list)
@@ -90,16 +90,10 @@ def parse(path: str, text: str) -> tuple[tuple[AbacPolicy, ...], list[Finding]]:
             findings.append(Finding(path, line, f"a policy is larger than {LIMITS.policy_bytes} bytes, split it"))
             continue
         policy, sentences = _read_policy(path, line, record)
-        findings += [Finding(path, line, _clean(sentence)) for sentence in sentences]
+        findings += [Finding(path, line, write_line(sentence)) for sentence in sentences]
         if policy:
             policies.append(policy)
     return ((), findings) if findings else (tuple(policies), [])
-
-
-def _clean(sentence: str) -> str:
-    """One printable line: what a file holds must not write lines of its own into a report."""
-    shown = sentence if len(sentence) <= _SENTENCE else f"{sentence[: _SENTENCE - 1]}…"
-    return "".join(part if part.isprintable() else ascii(part)[1:-1] for part in shown)
 
 
 def _locate(text: str, records: Sequence[Any], end: int) -> Iterator[tuple[int, int]]:

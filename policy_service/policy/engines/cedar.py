@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import cedarpy
 
-from policy_service.model import Effect, Engine, Entity, Failure, Finding, Outcome, Policy, Uid, Value
+from policy_service.model import Effect, Engine, Failure, Finding, Outcome, Policy, Value
 from policy_service.policy.engines import cedar_hazards, cedar_tree
 from policy_service.policy.engines.cedar_text import NotCedar, Piece, find_line, find_scope_end, read_policies, shorten
 from policy_service.policy.engines.large_stack import on_large_stack
@@ -190,38 +190,13 @@ def evaluate(cedar_set: CedarSet, facts: Facts) -> Outcome:
 def evaluate_batch(
     cedar_set: CedarSet, entities: str, questions: Sequence[tuple[Question, Mapping[str, Value]]]
 ) -> list[Outcome]:
-    """`evaluate` for questions, each with its context, that share what `entities_json` gave for all of them."""
+    """`evaluate` for questions, each with its context, that share one text of entities (`facts.write_entities`)."""
     try:
         requests = [_request(question, context) for question, context in questions]
         results = cedarpy.is_authorized_batch(requests, cedar_set.handle, entities)
     except Exception as error:  # what can't even be handed over, such as half of a surrogate pair
         return [_fail_all(cedar_set, str(error))] * len(questions)
     return [_read(cedar_set, result, entities) for result in results]
-
-
-def entities_json(entities: Mapping[Uid, Entity | None], hierarchy: bool, names: frozenset[str] | None = None) -> str:
-    """The Cedar JSON of the entities that are known; their `parents` are all their ancestors.
-
-    Ancestors are sent where `hierarchy` asks for them, an action's always; attributes where they are among
-    `names`, all without. What has neither attributes nor tags nor ancestors is left out: to Cedar it is the
-    same as an entity that does not exist.
-    """
-    sent = []
-    for uid, entity in entities.items():
-        if entity is None:
-            continue
-        _, attributes, parents, tags = entity
-        if not hierarchy and not (uid.type == "Action" or uid.type.endswith("::Action")):
-            parents = frozenset()
-        if attributes or parents or tags:
-            if names is not None and not names.issuperset(attributes):
-                attributes = {name: value for name, value in attributes.items() if name in names}
-            above = [{"type": parent.type, "id": parent.id} for parent in parents]
-            told = {"uid": {"type": uid.type, "id": uid.id}, "attrs": attributes, "parents": above}
-            if tags:
-                told["tags"] = tags
-            sent.append(told)
-    return dumps(sent).decode()
 
 
 def _request(question: Question, context: Mapping[str, Value]) -> dict[str, Any]:

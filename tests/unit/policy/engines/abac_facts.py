@@ -10,7 +10,7 @@ from policy_service.model import Act, Effect, Entity, Request, Thing, Uid
 from policy_service.policy.engines.abac import AbacPolicy, evaluate, parse
 from policy_service.policy.facts import Facts
 from policy_service.policy.request import ask
-from policy_service.policy.slices import compile_slice
+from policy_service.policy.scope import Needs
 
 
 def facts(
@@ -41,7 +41,7 @@ def facts(
         principal: Entity(principal, attributes, parents),
         target: Entity(target, {"tenant": "acme", **overlay.get(target, {})}),
     }
-    return Facts(question, compile_slice(()), entities, question.context)
+    return Facts(question, Needs(), entities, question.context)
 
 
 def policy(

@@ -7,25 +7,24 @@ from policy_service.policy.engines import cedar
 from policy_service.policy.facts import Facts
 from policy_service.policy.request import Question
 from policy_service.policy.scope import Needs
-from policy_service.policy.slices import Slice, compile_slice
+from policy_service.policy.slices import compile_slice
 
 ALICE = Uid("user", "alice")
 HOST = Uid("Host", "web-1")
 READ = Uid("Action", "read")
 GROUP = Uid("Group", "admins")
-# a slice that reads all there is
-EVERYTHING = Slice((), (), None, (), (), Needs(hierarchy=True))
+EVERYTHING = Needs(hierarchy=True)
 
 
 def question(principal: Uid = ALICE, action: Uid = READ, resource: Uid = HOST) -> Question:
     return Question(principal, action, resource, principal.type, resource.type, action.id, {}, {}, {})
 
 
-def facts(*entities: Entity, context: dict[str, Any] | None = None, chosen: Slice = EVERYTHING, **who: Uid) -> Facts:
+def facts(*entities: Entity, context: dict[str, Any] | None = None, needs: Needs = EVERYTHING, **who: Uid) -> Facts:
     asked = question(**who)
     known: dict[Uid, Entity | None] = dict.fromkeys((asked.principal, asked.action, asked.resource))
     known.update({entity.uid: entity for entity in entities})
-    return Facts(asked, chosen, known, context or {})
+    return Facts(asked, needs, known, context or {})
 
 
 def parsed(text: str) -> tuple[cedar.CedarPolicy, ...]:
@@ -41,7 +40,7 @@ def compiled(text: str) -> cedar.CedarSet:
 def decide(text: str, *entities: Entity, context: dict[str, Any] | None = None, **who: Uid) -> Outcome:
     chosen = compile_slice(parsed(text), scoped=True)
     assert chosen.cedar
-    return cedar.evaluate(chosen.cedar, facts(*entities, context=context, chosen=chosen, **who))
+    return cedar.evaluate(chosen.cedar, facts(*entities, context=context, needs=chosen.needs, **who))
 
 
 def satisfied(outcome: Outcome) -> list[str]:

@@ -10,7 +10,7 @@ from policy_service.model import Act, Effect, Entity, Outcome, Request, Thing, U
 from policy_service.policy.engines.casbin import CasbinLine, evaluate, parse
 from policy_service.policy.facts import Facts
 from policy_service.policy.request import ask
-from policy_service.policy.slices import compile_slice
+from policy_service.policy.scope import Needs
 from policy_service.policy.values import read_record
 
 RBAC = "g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act"
@@ -61,7 +61,7 @@ def facts_for(
             question.principal, read_record(dict(of_subject)), frozenset(Uid("Group", name) for name in groups)
         ),
     }
-    return Facts(question, compile_slice(()), entities, {**question.context, **asserted})
+    return Facts(question, Needs(), entities, {**question.context, **asserted})
 
 
 def answer(matcher: str, *, columns: str = "alice, data1, read", roles: str = "", **given: Any) -> bool | str:

@@ -12,6 +12,7 @@ import pytest
 
 from policy_service.model import Effect, Engine, Entity, Extension, Policy, Uid
 from policy_service.policy.engines import cedar
+from policy_service.policy.facts import write_entities
 from policy_service.policy.scope import Needs
 from policy_service.policy.slices import compile_slice
 from tests.unit.policy.engines.cedar_facts import (
@@ -165,7 +166,7 @@ def test_only_attributes_that_are_read_are_sent():
     alice = Entity(ALICE, {"a": 1, "b": {"c": 1}, "c": 2, "d": 3})
     (policy,) = parsed(text)
     assert policy.needs.attributes == {"a", "b", "c"}
-    sent = cedar.entities_json({ALICE: alice}, hierarchy=False, names=policy.needs.attributes)
+    sent = write_entities({ALICE: alice}, policy.needs)
     assert [*json.loads(sent)[0]["attrs"]] == ["a", "b", "c"]
     assert satisfied(decide(text, alice)) == ["x.cedar#1"]
 
@@ -261,8 +262,8 @@ def test_ancestors_are_sent_flat_and_only_where_they_are_asked_for():
     assert satisfied(decide('permit(principal, action, resource) when { principal in Group::"all" };', alice)) == [
         "x.cedar#1"
     ]
-    assert '"parents":[]' in cedar.entities_json({ALICE: alice}, hierarchy=False)
-    assert cedar.entities_json({ALICE: alice}, hierarchy=True).count('"Group"') == 2
+    assert '"parents":[]' in write_entities({ALICE: alice}, Needs(hierarchy=False))
+    assert write_entities({ALICE: alice}, Needs(hierarchy=True)).count('"Group"') == 2
 
 
 def test_an_action_is_sent_with_its_ancestors_or_in_is_silently_false():
@@ -290,7 +291,7 @@ def test_tags():
 
 def test_an_entity_that_says_nothing_is_not_sent_and_means_the_same():
     empty = [Entity(uid, {}) for uid in (ALICE, READ, HOST)]
-    assert cedar.entities_json({entity.uid: entity for entity in empty}, hierarchy=True) == "[]"
+    assert write_entities({entity.uid: entity for entity in empty}, Needs(hierarchy=True)) == "[]"
     sent = '[{"uid":{"type":"%s","id":"%s"},"attrs":{},"parents":[]}]'
     for condition in (
         "true",
@@ -318,7 +319,7 @@ def test_an_entity_that_says_nothing_is_not_sent_and_means_the_same():
 
 def test_a_batch_answers_each_question_with_its_own_context():
     policies = compiled('@id("a") permit(principal, action, resource) when { context.n == principal.n };')
-    entities = cedar.entities_json({ALICE: Entity(ALICE, {"n": 1})}, hierarchy=False)
+    entities = write_entities({ALICE: Entity(ALICE, {"n": 1})}, Needs(hierarchy=False))
     asked = [(question(), {"n": 1}), (question(), {"n": 2}), (question(principal=Uid("user", "bob")), {"n": 1})]
     outcomes = cedar.evaluate_batch(policies, entities, asked)
     assert [satisfied(outcome) for outcome in outcomes] == [["a"], [], []]
@@ -382,5 +383,5 @@ def test_conditions_alone_are_asked_where_the_scope_is_known_to_match():
     text = '@id("in") permit(principal in Group::"g", action, resource) when { principal.a };'
     text += '@id("is") permit(principal is T in Group::"g", action, resource) when { principal.a };'
     chosen = compile_slice(parsed(text))
-    outcome = cedar.evaluate(chosen.cedar, facts(Entity(ALICE, {"a": True}), chosen=chosen))
+    outcome = cedar.evaluate(chosen.cedar, facts(Entity(ALICE, {"a": True}), needs=chosen.needs))
     assert satisfied(outcome) == ["in"]

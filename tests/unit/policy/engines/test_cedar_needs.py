@@ -6,7 +6,8 @@ import pytest
 
 from policy_service.model import Entity, Uid, Value
 from policy_service.policy.engines import cedar
-from policy_service.policy.facts import references
+from policy_service.policy.facts import write_entities
+from policy_service.policy.gathering import references
 from policy_service.policy.scope import Needs
 from tests.unit.policy.engines.cedar_facts import question
 
@@ -93,8 +94,8 @@ def test_what_a_policy_needs_is_enough(seed):
         context = {"a": 1, "now": 5, "caller": {"x": 1}}
         own = {name: value for name, value in context.items() if name == "a" or getattr(needs, name)}
         known = gather(entities, needs, [principal, resource])
-        whole = cedar.entities_json(dict(entities), hierarchy=True)
-        part = cedar.entities_json(known, needs.hierarchy)
+        whole = write_entities(dict(entities), Needs(hierarchy=True))
+        part = write_entities(known, Needs(hierarchy=needs.hierarchy))
         (expected,) = cedar.evaluate_batch(compiled, whole, [(asked, context)])
         (got,) = cedar.evaluate_batch(compiled, part, [(asked, own)])
         assert got == expected, (text, needs)

@@ -1,0 +1,139 @@
+"""Gathering the facts of a question: the request's own entities, their ancestors, and what is dereferenced.
+
+What is pure about facts is here; where stored entities come from is a `Fetch` that the caller passes in
+(`access.facts` in the service, `entities.json` and a case's own entities in cases).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import TypeAlias
+
+from policy_service.model import Entity, Uid, Value
+from policy_service.policy.bundle import Bundle
+from policy_service.policy.facts import Facts
+from policy_service.policy.groups import Groups
+from policy_service.policy.names import GROUP
+from policy_service.policy.request import Question
+
+# answers those entities that exist, with their direct parents
+Fetch: TypeAlias = Callable[[Collection[Uid]], Mapping[Uid, Entity]]
+
+
+class Gatherer:
+    """Gathers facts for questions that are asked together: what is stored is fetched once.
+
+    `now` is asked only where a slice reads `context.now`; `caller` is what `context.caller` says.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        fetch: Fetch,
+        now: Callable[[], Value],
+        caller: Mapping[str, Value],
+        groups: Groups | None = None,
+    ) -> None:
+        self._bundle = bundle
+        self._fetch = fetch
+        self._now = now
+        self._caller = caller
+        self._groups = bundle.groups if groups is None else groups
+        self._stored: dict[Uid, Entity | None] = {}
+        self._known: dict[Uid, Entity] = {}
+
+    def gather(self, question: Question) -> Facts:
+        """The facts for one question: what the bundle's policies that can match it read."""
+        self._load((question.principal, question.resource))
+        principal = self._entity(question, question.principal)
+        resource = self._entity(question, question.resource)
+        action = Entity(question.action, question.action_attributes, self._bundle.action_ancestors(question.action))
+        needs = self._bundle.index.find(principal, action, resource).needs
+        entities: dict[Uid, Entity | None] = {
+            question.principal: principal,
+            question.resource: resource,
+            question.action: action,
+        }
+        if needs.depth or needs.roots:
+            self._follow(question, entities, needs.roots, needs.depth)
+        context = question.context
+        if needs.now or needs.caller:
+            context = dict(context)
+            if needs.now:
+                context["now"] = self._now()
+            if needs.caller:
+                context["caller"] = dict(self._caller)
+        return Facts(question, needs, entities, context)
+
+    def _load(self, uids: Collection[Uid]) -> None:
+        missing = [uid for uid in uids if uid not in self._stored]
+        while missing:
+            found = self._fetch(missing)
+            for uid in missing:
+                self._stored[uid] = found.get(uid)
+            parents = {parent for entity in found.values() for parent in entity.parents}
+            missing = [uid for uid in parents if uid not in self._stored]
+
+    def _entity(self, question: Question, uid: Uid) -> Entity:
+        """An entity with overlay, tenant and ancestors; one that is not stored has what the request says."""
+        overlay = question.overlay.get(uid)
+        if overlay is None and uid in self._known:
+            return self._known[uid]
+        stored = self._stored[uid]
+        attributes: dict[str, Value] = {"tenant": self._bundle.tenant}
+        if stored:
+            attributes.update(stored.attributes)
+        if overlay:
+            attributes.update(overlay)
+        entity = Entity(uid, attributes, self._ancestors(uid, stored), stored.tags if stored else {})
+        if overlay is None:
+            self._known[uid] = entity
+        return entity
+
+    def _ancestors(self, uid: Uid, stored: Entity | None) -> frozenset[Uid]:
+        groups = self._groups.closure(uid)
+        if not stored or not stored.parents:
+            return groups
+        found: set[Uid] = set(groups)
+        open_ = list(stored.parents)
+        while open_:
+            parent = open_.pop()
+            if parent not in found:
+                found.add(parent)
+                found |= self._groups.closure(parent)
+                above = self._stored.get(parent)
+                if above:
+                    open_.extend(above.parents)
+        return frozenset(found)
+
+    def _follow(
+        self, question: Question, entities: dict[Uid, Entity | None], roots: Collection[Uid], depth: int
+    ) -> None:
+        """Look up what policies name, and what attributes refer to, `depth` references deep."""
+        edge: set[Uid] = set(roots)
+        starts = [entity for entity in entities.values() if entity]
+        for step in range(depth + 1):
+            if step:
+                edge = {uid for entity in starts for uid in references(entity.attributes, entity.tags)}
+            new = [uid for uid in edge if uid not in entities]
+            self._load(new)
+            for uid in new:
+                exists = self._stored[uid] is not None or uid in question.overlay or uid.type == GROUP
+                entities[uid] = self._entity(question, uid) if exists else None
+            found = [entity for uid in new if (entity := entities[uid])]
+            starts = starts + found if step == 0 else found
+
+
+def references(*records: Mapping[str, Value]) -> set[Uid]:
+    """Every entity that values refer to, at any depth of sets and records."""
+    found: set[Uid] = set()
+    open_: list[Value] = [value for record in records for value in record.values()]
+    while open_:
+        value = open_.pop()
+        if isinstance(value, Uid):
+            found.add(value)
+        elif isinstance(value, list):
+            open_.extend(value)
+        elif isinstance(value, dict):
+            open_.extend(value.values())
+    return found
