@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import os
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -16,11 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.material import groups, irrelevant, relevant, request
+from bench.server import Line, bearer, cpu, free_port, running, serve
 from bench.timing import Row
+from policy_service.identity import keys
 
 REQUESTS, ROUNDS = 1_500, 7
-PATH = "/access/v1/evaluation"
-ROOT = Path(__file__).parents[1]
 
 
 def rows() -> Iterator[Row]:
@@ -30,7 +26,7 @@ def rows() -> Iterator[Row]:
         served(Path(folder)) as (port, key, pid),
         null() as (null_port, null_pid),
     ):
-        headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+        headers = bearer(key)
         ratios, costs = [], []
         numbers = iter(range(10**9))
         for _ in range(ROUNDS):
@@ -41,7 +37,8 @@ def rows() -> Iterator[Row]:
         ours, theirs = (statistics.median(pair[side] for pair in costs) for side in (0, 1))
         yield Row(
             "decisions per CPU second, one worker, key and log on",
-            f"{statistics.median(ratios):.2f}× ({1e6 / ours:.0f} / {1e6 / theirs:.0f} a second; {ours:.0f} / {theirs:.0f} µs)",
+            f"{statistics.median(ratios):.2f}× "
+            f"({1e6 / ours:.0f} / {1e6 / theirs:.0f} a second; {ours:.0f} / {theirs:.0f} µs)",
             "a do-nothing Flask view",
             "≥ 0.35, goal 0.6",
         )
@@ -50,18 +47,14 @@ def rows() -> Iterator[Row]:
 def cost(port: int, pid: int, headers: dict[str, str], numbers: Iterator[int]) -> float:
     """Microseconds of the server's CPU for one request, over requests that never repeat subject and resource."""
     bodies = [json.dumps(body(next(numbers))).encode() for _ in range(REQUESTS)]
-    connection = http.client.HTTPConnection("127.0.0.1", port)
-    connection.connect()
-    connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    line = Line(port)
     before = cpu(pid)
     for sent in bodies:
-        connection.request("POST", PATH, sent, headers)
-        answer = connection.getresponse()
-        text = answer.read()
-        if answer.status != 200 or text != b'{"decision":true}':
-            raise SystemExit(f"unexpected answer {answer.status}: {text[:200]!r}")
+        answer = line.post(sent, headers)
+        if answer.status != 200 or answer.body != b'{"decision":true}':
+            raise SystemExit(f"unexpected answer {answer.status}: {answer.body[:200]!r}")
     used = cpu(pid) - before
-    connection.close()
+    line.close()
     return used / REQUESTS * 1e6
 
 
@@ -76,14 +69,6 @@ def body(number: int) -> dict[str, object]:
     }
 
 
-def cpu(pid: int) -> float:
-    """CPU seconds of a process and its descendants so far."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    return own + sum(cpu(int(child)) for child in children)
-
-
 @contextmanager
 def served(folder: Path) -> Iterator[tuple[int, str, int]]:
     """A service with one worker on material of its own: its port, a key and the process."""
@@ -92,26 +77,9 @@ def served(folder: Path) -> Iterator[tuple[int, str, int]]:
     (tenant / "tenant.yaml").write_text("name: bench\n")
     (tenant / "p.cedar").write_text(relevant(10) + "\n" + irrelevant(990))
     (tenant / "groups.csv").write_text(groups(10, members=5_000))
-    places = ["--policies", str(ROOT / "policies"), "--tenants", str(folder / "tenants")]
-    key = subprocess.run(
-        [*command(), "key", "new", "bench", "--tenants", str(folder / "tenants")],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.split()[-1]
+    key, _ = keys.create(folder / "tenants", "bench", now=time.time())
     port = free_port()
-    arguments = [
-        *command(),
-        "serve",
-        *places,
-        "--data",
-        str(folder / "data"),
-        "--bind",
-        f"127.0.0.1:{port}",
-        "--workers",
-        "1",
-    ]
-    with running(arguments, port) as pid:
+    with running(serve(folder, port, workers=1), port) as pid:
         yield port, key, pid
 
 
@@ -135,33 +103,3 @@ def null() -> Iterator[tuple[int, int]]:
     ]
     with running(arguments, port) as pid:
         yield port, pid
-
-
-@contextmanager
-def running(arguments: list[str], port: int) -> Iterator[int]:
-    """A process while it listens."""
-    process = subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(300):
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        time.sleep(1)
-        yield process.pid
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def command() -> list[str]:
-    """The command line of this checkout."""
-    return [sys.executable, "-m", "policy_service.cli"]
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
