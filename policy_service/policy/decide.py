@@ -16,6 +16,7 @@ from policy_service.model import Decision, Effect, Entity, Outcome, Uid
 from policy_service.policy.bundle import Bundle
 from policy_service.policy.engines import abac, casbin, cedar
 from policy_service.policy.facts import Facts, write_entities
+from policy_service.policy.request import is_same
 from policy_service.policy.slices import Slice
 
 
@@ -93,9 +94,15 @@ _UNSEEN = object()
 def _agree(shared: dict[Uid, Entity | None], own: dict[Uid, Entity | None]) -> bool:
     for uid, entity in own.items():
         other = shared.get(uid, _UNSEEN)
-        if other is not _UNSEEN and other is not entity and other != entity:
+        if other is not _UNSEEN and other is not entity and not _is_same(other, entity):
             return False
     return True
+
+
+def _is_same(one: object, other: Entity | None) -> bool:
+    if not isinstance(one, Entity) or other is None or one != other:
+        return False
+    return is_same(dict(one.attributes), dict(other.attributes))
 
 
 def _combine(chosen: Slice, outcomes: Sequence[Outcome], version: str) -> Decision:

@@ -86,8 +86,19 @@ def _reserve(raw: Mapping[str, Any], reserved: frozenset[str], where: str, servi
     return read_record(raw, where=where)
 
 
+def is_same(one: Value, other: Value) -> bool:
+    """Whether two values are one and the same to a policy. Python takes `true` for 1, in sets and records too."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(is_same(value, other[name]) for name, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(is_same, one, other))
+    return one == other
+
+
 def _merge(first: dict[str, Value], second: dict[str, Value]) -> dict[str, Value]:
     for name, value in second.items():
-        if name in first and first[name] != value:
+        if name in first and not is_same(first[name], value):
             raise RequestError(f"subject and resource are one entity with two values for `{name}`, send one")
     return {**first, **second}

@@ -56,7 +56,8 @@ class Index:
             self._insert(position, policy)
 
     def _insert(self, position: int, policy: Compiled) -> None:
-        scope = widen(policy.scope)
+        # Cedar is asked about conditions alone: found for more requests than its scope says, it would say more
+        scope = policy.scope if isinstance(policy, CedarPolicy) else widen(policy.scope)
         self._named.update(name for _, name in chain(scope.principal or (), scope.resource or ()))
         for action in _each(scope.action):
             by_principal = self._root.setdefault(action, {})
