@@ -72,7 +72,7 @@ class Files:
             store.append(folder)
         lines = self.groups.replace(", acme\n", f", {tenant}\n")
         if mark == "of-b":
-            lines += "".join(f"g, user:{name}, group:of-b, {tenant}\n" for name in ("u1", "u2", "u3"))
+            lines += "".join(f"g, group:{name}, group:of-b, {tenant}\n" for name in ("g1", "g2", "g3"))
         return {
             "tenant.yaml": "name: x\n",
             "policies.cedar": self.cedar + (TRAPS if mark == "of-a" else ""),
