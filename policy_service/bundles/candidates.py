@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from policy_service.bundles.last_good import PLATFORM, Store
-from policy_service.bundles.load import NOBODY, PLATFORM_ROOT, Part, combine, parse_part, tenant_root
+from policy_service.bundles.load import PLATFORM_ROOT, Part, combine, parse_part, tenant_root
 from policy_service.bundles.record import Good
 from policy_service.bundles.revision import Revision
 from policy_service.bundles.sources import Source
@@ -14,10 +14,9 @@ from policy_service.bundles.verdict import Candidate, Serving, run_cases
 from policy_service.model import Finding, Version
 from policy_service.policy.bundle import Bundle, join
 from policy_service.policy.files import Layer, parse_layer
-from policy_service.policy.trials import CaseReport
+from policy_service.policy.trials import CaseReport, platform_bundle
 
 _ENDINGS = (".cedar", ".abac.json", ".casbin/policy.csv")
-_NOBODY = Part(NOBODY, Source({}, "0" * 64), Revision())
 
 
 def is_empty(source: Source) -> bool:
@@ -33,7 +32,7 @@ def platform_candidate(store: Store, folder: Path, source: Source) -> Candidate[
         return (None if part.layer.findings else part), part.revision, part.layer.findings
 
     def gate(part: Part) -> CaseReport:
-        bundle, findings = combine(part, _NOBODY)
+        bundle, findings = platform_bundle(part.layer)
         return run_cases(bundle) if bundle else CaseReport(tuple(findings), 0, ())
 
     def restore(good: Good) -> Part | None:

@@ -16,8 +16,6 @@ from policy_service.policy.bundle import Bundle, join
 from policy_service.policy.files import Layer, parse_layer
 
 PLATFORM_ROOT = "policies"
-# a tenant of no files, for the platform's own cases
-NOBODY = Layer("tenants/example", "example")
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,6 +184,21 @@ def test_a_refused_digest_is_taken_by_nobody(tmp_path: Path) -> None:
         assert "expected allow, got deny" in error(bundles)
 
 
+def test_cases_of_the_platform_gate_its_edits(tmp_path: Path) -> None:
+    settings = make(tmp_path, "acme")
+    stops = "{subject: user:alice, action: read, resource: 'doc:1', context: {stop: true}, expect: deny}"
+    named = f"cases:\n  - {stops[:-1]}, reasons: [platform]}}\n"
+    fill(settings.policies, {"cases/a.yaml": named})
+    bundles = fresh(settings)
+    bundles.current("acme")
+    fill(settings.policies, {"platform.cedar": PLATFORM.replace("stop", "halt")})
+    assert bundles.rebuild("@platform")
+    assert "expected the reasons `platform`, got none" in error(bundles, "@platform")
+    kept = bundles.platform().serving
+    assert kept
+    assert [policy.text for policy in kept.what.layer.cedar] == [PLATFORM.strip()]
+
+
 def test_cases_have_their_say_though_another_worker_loaded_the_edit_first(tmp_path: Path) -> None:
     settings = make(tmp_path, "acme")
     fill(settings.tenants / "acme", {"cases/a.yaml": case("allow")})
