@@ -6,13 +6,22 @@ A file that is not read loses its denies silently, so nothing is skipped but wha
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from policy_service.model import Finding
 from policy_service.policy.cases import Case, parse_cases
+from policy_service.policy.endings import (
+    ENTITIES,
+    GROUPS,
+    LINES,
+    MODEL,
+    RELATIONSHIPS,
+    SCHEMA,
+    SETTINGS,
+    explain_unknown,
+)
 from policy_service.policy.engines import abac, casbin, cedar, cedar_schema
 from policy_service.policy.engines.abac import AbacPolicy
 from policy_service.policy.engines.casbin import CasbinLine
@@ -27,13 +36,8 @@ from policy_service.policy.yaml_text import NotYaml, read_yaml
 
 __all__ = ["Layer", "is_ignored", "most_bytes", "parse_layer"]
 
-MODEL, LINES = "model.conf", "policy.csv"
-SCHEMA, SETTINGS, ENTITIES, GROUPS = "schema.cedarschema", "tenant.yaml", "entities.json", "groups.csv"
-RELATIONSHIPS = "relationships.yaml"
-TENANT_ONLY = frozenset({SETTINGS, ENTITIES, GROUPS})
 _FINDINGS = 200
 _BOM = b"\xef\xbb\xbf"
-_LONE_RETURN = re.compile(r"\r(?!\n)")
 
 
 def is_ignored(path: str) -> bool:
@@ -102,6 +106,7 @@ class _Reading:
         self.cases: list[Case] = []
         self.texts: dict[str, str] = {}
         self.folders: dict[str, dict[str, str]] = {}
+        self.pattern_bytes = 0
 
     def refuse(self, path: str, line: int, sentence: str) -> None:
         self.findings.append(Finding(f"{self.root}/{path}" if path else self.root, line, sentence))
@@ -145,7 +150,11 @@ class _Reading:
     def is_over(self) -> bool:
         """Whether to read no further: past a limit, or enough to mend, since a report is cut there."""
         policies = len(self.cedar) + len(self.abac) + len(self.casbin)
-        for name, count, most in ("policies", policies, LIMITS.policies), ("cases", len(self.cases), LIMITS.cases):
+        for name, count, most in (
+            ("policies", policies, LIMITS.policies),
+            ("cases", len(self.cases), LIMITS.cases),
+            ("bytes of patterns", self.pattern_bytes, LIMITS.patterns_bytes),
+        ):
             if count > most:
                 self.refuse("", 1, f"{count} {name}, at most {most}")
                 return True
@@ -167,7 +176,7 @@ class _Reading:
             return self._casbin
         if parts[0] == "cases" and path.endswith(".yaml"):
             return self._cases
-        self.refuse(path, 1, _explain_unknown(path, self.tenant))
+        self.refuse(path, 1, explain_unknown(path, self.tenant))
         return None
 
     def decode(self, path: str, raw: bytes) -> str | None:
@@ -224,6 +233,7 @@ class _Reading:
     def _abac(self, path: str, text: str) -> None:
         policies, found = abac.parse(f"{self.root}/{path}", text)
         self.abac += policies
+        self.pattern_bytes += sum(policy.pattern_bytes for policy in policies)
         self.findings += found
 
     def _casbin(self, path: str, text: str) -> None:
@@ -263,6 +273,9 @@ class _Reading:
                 lines, found = casbin.parse(f"{self.root}/{folder}", texts[MODEL], texts[LINES])
                 self.casbin += lines
                 self.findings += found
+                self.pattern_bytes += sum(line.pattern_bytes for line in lines)
+                if self.is_over():
+                    break
 
     def _check_ids(self) -> None:
         taken: dict[str, Compiled] = {}
@@ -284,15 +297,3 @@ class _Reading:
                     self.groups.add(case.members)
                 except ValueError as error:
                     self.findings.append(Finding(case.file, case.line, str(error)))
-
-
-def _explain_unknown(path: str, tenant: str | None) -> str:
-    name = path.rpartition("/")[2]
-    if path in TENANT_ONLY and tenant is None:
-        return f"belongs to a tenant, move it to `tenants/<tenant>/{path}`"
-    if name in {SCHEMA, RELATIONSHIPS, *TENANT_ONLY}:
-        return f"is not read here, move `{name}` to the top of the folder"
-    return (
-        "has an ending that nothing reads, so its rules would be lost: policies end in `.cedar` or `.abac.json` or lie "
-        "in a `.casbin` folder, cases in `cases/*.yaml`; rename or delete it"
-    )

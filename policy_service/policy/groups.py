@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import ChainMap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from policy_service.errors import RequestError
 from policy_service.model import Finding, Uid
@@ -77,7 +78,7 @@ class Groups:
                 parents.setdefault(_read_member(member), set()).add(group)
         added = {uid: frozenset(groups) | self.parents.get(uid, _NOTHING) for uid, groups in parents.items()}
         # hundreds of case files may each add to a million members: neither copied nor walked through again
-        joined = ChainMap(added, dict(self.parents) if isinstance(self.parents, ChainMap) else self.parents)
+        joined = ChainMap(added, cast(MutableMapping[Uid, frozenset[Uid]], self.parents))
         cycle = find_cycle(joined, added)
         if cycle:
             raise ValueError(_cycle_sentence(cycle))

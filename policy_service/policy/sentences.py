@@ -8,6 +8,4 @@ LONGEST = 500
 def write_line(sentence: str) -> str:
     """One printable line of a bearable length: what a file holds must not write lines of its own into a report."""
     shown = sentence if len(sentence) <= LONGEST else f"{sentence[: LONGEST - 1]}…"
-    return (
-        shown if shown.isprintable() else "".join(part if part.isprintable() else ascii(part)[1:-1] for part in shown)
-    )
+    return "".join(part if part.isprintable() else ascii(part)[1:-1] for part in shown)

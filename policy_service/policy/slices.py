@@ -13,6 +13,7 @@ from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import chain
+from math import prod
 from typing import Any, TypeAlias
 
 from policy_service.model import Effect, Entity, Policy, Uid
@@ -26,8 +27,9 @@ Level: TypeAlias = dict[Key | None, Any]
 
 # slices kept ready per bundle; each holds a compiled policy set
 KEPT = 1_024
-# how many places in the index a policy may take for each key of its scope
+# places in the index: of one policy for each key of its scope, and of all policies together
 COMBINATIONS = 8
+PLACES = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Index:
     def __init__(self, policies: Sequence[Compiled]) -> None:
         self._policies = tuple(policies)
         self._root: Level = {}
+        self._left = PLACES
         self._slices: dict[tuple[int, ...], Slice] = {}
         # what a request is, as far as scopes can tell requests apart, and its slice
         self._known: dict[tuple[Hashable, ...], Slice] = {}
@@ -57,7 +60,8 @@ class Index:
 
     def _insert(self, position: int, policy: Compiled) -> None:
         # Cedar is asked about conditions alone: found for more requests than its scope says, it would say more
-        scope = policy.scope if isinstance(policy, CedarPolicy) else widen(policy.scope)
+        scope = policy.scope if isinstance(policy, CedarPolicy) else widen(policy.scope, self._left)
+        self._left -= _count(scope)
         self._named.update(name for _, name in chain(scope.principal or (), scope.resource or ()))
         for action in _each(scope.action):
             by_principal = self._root.setdefault(action, {})
@@ -114,20 +118,21 @@ class Index:
         return replace(whole, needs=whole.needs._replace(hierarchy=True))
 
 
-def widen(scope: Scope) -> Scope:
-    """The scope, or a wider one where its keys make too many combinations for an index.
+def widen(scope: Scope, left: int = PLACES) -> Scope:
+    """The scope, or a wider one where its keys take too many places in an index that has some `left`.
 
-    Three lists of a thousand ids are a thousand million combinations; without the longest lists the policy is
-    found for more requests, and says the same.
+    Three lists of a thousand ids are a thousand million combinations, and a role of a thousand members with a
+    thousand permissions a million. Without its longest lists a policy is found for more requests, and says the same.
     """
-    kept = dict(sorted(scope._asdict().items(), key=lambda item: len(item[1] or ())))
-    most = COMBINATIONS * sum(len(keys or ()) for keys in kept.values())
-    product = 1
-    for role, keys in kept.items():
-        product *= len(keys) if keys else 1
-        if product > most:
-            kept[role] = None
-    return Scope(**kept)
+    most = max(COMBINATIONS, min(left, COMBINATIONS * sum(len(keys or ()) for keys in scope)))
+    while _count(scope) > most:
+        longest = max(scope._fields, key=lambda role: len(getattr(scope, role) or ()))
+        scope = scope._replace(**{longest: None})
+    return scope
+
+
+def _count(scope: Scope) -> int:
+    return prod(len(keys) for keys in scope if keys)
 
 
 def keys_of(uid: Uid, ancestors: Collection[Uid]) -> set[Key | None]:

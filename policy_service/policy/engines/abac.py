@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from policy_service.policy.facts import Facts
 
 _EFFECTS: Final = {"allow": Effect.PERMIT, "deny": Effect.FORBID}
+_FINDINGS: Final = 200
 _UID: Final = re.compile(r'"uid"\s*:\s*')
 _GAP: Final = re.compile(r"[\s,]*")
 
@@ -41,6 +42,7 @@ class AbacPolicy:
     needs: Needs
     targets: tuple[Target | None, Target | None, Target | None]
     rule: Node
+    pattern_bytes: int = 0
 
 
 def evaluate(policies: Sequence[AbacPolicy], facts: Facts) -> Outcome:
@@ -80,6 +82,7 @@ def parse(path: str, text: str) -> tuple[tuple[AbacPolicy, ...], list[Finding]]:
         return (), [Finding(path, error.line, write_line(str(error)))]
     policies: list[AbacPolicy] = []
     findings: list[Finding] = []
+    size = 0
     many = isinstance(raw, list)
     records = raw if many else [raw]
     if len(records) > LIMITS.policies:
@@ -93,6 +96,11 @@ def parse(path: str, text: str) -> tuple[tuple[AbacPolicy, ...], list[Finding]]:
         findings += [Finding(path, line, write_line(sentence)) for sentence in sentences]
         if policy:
             policies.append(policy)
+            size += policy.pattern_bytes
+        if size > LIMITS.patterns_bytes:
+            findings.append(Finding(path, line, f"more than {LIMITS.patterns_bytes} bytes of patterns, use attributes"))
+        if len(findings) >= _FINDINGS or size > LIMITS.patterns_bytes:
+            break
     return ((), findings) if findings else (tuple(policies), [])
 
 
@@ -135,7 +143,10 @@ def _read_policy(path: str, line: int, raw: Any) -> tuple[AbacPolicy | None, lis
     subject, resource, action = targets
     policy = Policy(raw["uid"], _EFFECTS[raw["effect"]], path, line, Engine.ABAC, raw.get("description", ""))
     scope = Scope(_ids(subject), _actions(action), _ids(resource))
-    return AbacPolicy(policy, scope, _needs(reader.paths), (subject, resource, action), AllOf(tuple(rules))), []
+    patterns = reader.pattern_bytes + sum(target.pattern_bytes for target in targets if target)
+    return AbacPolicy(
+        policy, scope, _needs(reader.paths), (subject, resource, action), AllOf(tuple(rules)), patterns
+    ), []
 
 
 def _ids(target: Target | None) -> Keys:

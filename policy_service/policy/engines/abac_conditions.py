@@ -184,6 +184,7 @@ class Reader:
     sentences: list[str] = field(default_factory=list)
     paths: list[Path] = field(default_factory=list)
     count: int = 0
+    pattern_bytes: int = 0
 
     def read_rule(self, ace: str, raw: Any) -> Node:
         """The rule on one element: an object is "and", a list of objects "or"."""
@@ -221,6 +222,7 @@ class Reader:
             case "Not":
                 return _Not(self._read(raw["value"], path, f"{where}.value"))
             case "RegexMatch":
+                self.pattern_bytes += len(raw["value"])
                 return _Text(name, path, compile_regex(raw["value"]).matches)
             case "CIDR":
                 return _Text(name, path, _Network(raw["value"]).contains)

@@ -65,10 +65,11 @@ def compile_regex(expression: str) -> Pattern:
 class Target:
     """The ids one element of a policy is meant for; immutable."""
 
-    __slots__ = ("exact", "_patterns", "_prefixes", "_suffixes")
+    __slots__ = ("exact", "pattern_bytes", "_patterns", "_prefixes", "_suffixes")
 
     def __init__(self, globs: Sequence[str]) -> None:
         self.exact = frozenset(glob for glob in globs if not _WILD.search(glob))
+        self.pattern_bytes = 0
         prefixes, suffixes, patterns = [], [], []
         for glob in globs:
             if glob in self.exact:
@@ -79,6 +80,7 @@ class Target:
             elif not _WILD.search(glob[1:]) and glob[0] == "*":
                 suffixes.append(glob[1:])
             else:
+                self.pattern_bytes += len(glob)
                 patterns.append(_compile_glob(glob))
         self._prefixes, self._suffixes, self._patterns = tuple(prefixes), tuple(suffixes), tuple(patterns)
 

@@ -32,7 +32,7 @@ from policy_service.policy.engines.casbin_requests import Asked, Unreadable
 from policy_service.policy.engines.casbin_roles import GROUP_PREFIX, Link, Roles, build_roles, find_cycles
 from policy_service.policy.engines.casbin_rows import FINDINGS, Row, read_rows
 from policy_service.policy.engines.casbin_scope import Scoper
-from policy_service.policy.scope import Needs, Scope
+from policy_service.policy.scope import LIMITS, Needs, Scope
 
 if TYPE_CHECKING:
     from policy_service.policy.facts import Facts
@@ -56,10 +56,18 @@ class CasbinLine:
     folder: Folder
     columns: Mapping[str, str]
 
+    @property
+    def pattern_bytes(self) -> int:
+        """How much of it was compiled into patterns."""
+        patterns = self.folder.model.matcher.patterns.items()
+        return sum(len(self.columns[f"p.{name}"]) for name, functions in patterns if functions & PATTERNS.keys())
+
 
 def parse(folder: str, model: str, policy: str) -> tuple[tuple[CasbinLine, ...], list[Finding]]:
     """The lines of the folder at the path `folder`, from its two texts; none where there is a finding."""
     path = f"{folder}/model.conf"
+    if len(model) > LIMITS.policy_bytes:
+        return (), [Finding(path, 1, f"the model is longer than {LIMITS.policy_bytes} characters, shorten it")]
     try:
         if model.startswith("\ufeff") or "\0" in model:
             raise ValueError("the file holds a byte order mark or a NUL, take it out")
@@ -92,14 +100,19 @@ def _check_roles(path: str, model: Model, links: Sequence[Link]) -> list[Finding
 
 
 def _check_patterns(path: str, model: Model, lines: Sequence[Row]) -> list[Finding]:
-    findings = []
+    findings: list[Finding] = []
     wanted = [
         (function, model.columns.index(column))
         for column, functions in model.matcher.patterns.items()
         for function in sorted(functions)
     ]
+    size = 0
     for row in lines:
         for function, position in wanted:
+            size += len(row.values[position]) if function in PATTERNS else 0
+            if size > LIMITS.patterns_bytes:
+                sentence = f"more than {LIMITS.patterns_bytes} bytes of patterns, use `keyMatch` or groups"
+                return [*findings, Finding(path, row.line, sentence)]
             try:
                 check_pattern(function, row.values[position])
             except ValueError as error:

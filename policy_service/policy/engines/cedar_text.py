@@ -32,6 +32,8 @@ _OPERATORS = frozenset({"&&", "||", "+", "-", "*", "<", "<=", ">", ">=", "==", "
 _WORDS = frozenset({"if", "in", "has", "like", "is"})
 _CLAUSES = frozenset({"when", "unless"})
 
+# how far a policy may go past its limit before the rest of its file is given up
+_HOPELESS = 8
 # characters of an error of Cedar that a finding repeats
 SAID = 300
 
@@ -123,6 +125,8 @@ def _cut(text: str) -> Iterator[tuple[Piece, str]]:
             line, counted = line + text.count("\n", counted, position), position
             start, fresh = position, False
             deepest = operators = clauses = 0
+        if position - start > _HOPELESS * LIMITS.policy_bytes:
+            raise NotCedar(f"the policy that starts here is larger than {LIMITS.policy_bytes} bytes, split it", line)
         depth = nesting.enter(part, position)
         deepest = max(deepest, depth)
         if part in _OPERATORS or part in _WORDS:
