@@ -6,7 +6,7 @@ the platform's namespace `PolicyService`, and the platform's actions accept the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from math import prod
 from typing import NamedTuple
@@ -142,8 +142,11 @@ def _try(path: str, text: str, parse: Callable[[str], object], aliases: Aliases)
 
 def _reserved(path: str, text: str, declarations: Sequence[Declaration]) -> list[Finding]:
     """What a tenant's schema may not declare, because only the service makes such entities."""
-    findings = []
+    findings: list[Finding] = []
+    parents = parents_of(declarations)
     for declaration in declarations:
+        if declaration.kind == "action":
+            findings += _own_groups(path, text, declaration, parents)
         named = [(declaration.full(name), name) for name in declaration.names]
         if declaration.kind == "namespace":
             named = [(declaration.namespace, name) for name in declaration.rest]
@@ -153,6 +156,15 @@ def _reserved(path: str, text: str, declarations: Sequence[Declaration]) -> list
                 line = line_of(text, name.start)
                 findings.append(Finding(path, line, f"`{full}` can't be declared here, {reserved}"))
     return findings
+
+
+def _own_groups(path: str, text: str, action: Declaration, parents: Mapping[Uid, frozenset[Uid]]) -> Iterator[Finding]:
+    """A tenant's actions in groups of the service: the platform's permits would reach them, its forbids spare them."""
+    for name in action.names:
+        for group in sorted(parents[action.uid(name)]):
+            if group.type.split("::")[0] == SERVICE:
+                why = f"the groups of `{SERVICE}` hold the service's own actions"
+                yield Finding(path, line_of(text, name.start), f"`{action.full(name)}` can't be in `{group.id}`, {why}")
 
 
 def _reserved_part(kind: str, name: str) -> str:

@@ -113,6 +113,13 @@ def test_references_to_actions_are_resolved_as_cedar_does(reference, parent):
         ("entity A = {x: PolicyService::Nope};", "1: invalid schema: failed to resolve type: PolicyService::Nope"),
         ("entity user; namespace X { entity user; }", "1: invalid schema: definition of `X::user` illegally shadows"),
         ("#", "1: `#` is no part of Cedar"),
+        ('action a in [PolicyService::Action::"viewing"];', "1: `a` can't be in `viewing`, the groups of"),
+        (
+            'action b;\naction a, "c d" in [b, PolicyService::Action::"view\\u{69}ng"];',
+            "2: `c d` can't be in `viewing`",
+        ),
+        ('namespace X { action a in PolicyService :: Action :: "operating"; }', "1: `X::a` can't be in `operating`"),
+        ('action a in [b];\naction b in [PolicyService::Action::"viewing"];', "1: `a` can't be in `viewing`"),
         ("action a in [b];\naction b in [a];", "1: invalid schema: cycle in action hierarchy"),
     ],
 )
