@@ -20,6 +20,8 @@ from policy_service.policy.scope import Key, Scope
 # members of one role that become keys, and keys of one folder; past these a line is asked for everyone
 MEMBERS: Final = 1_000
 KEYS: Final = 100_000
+# keys that a line may have of its own without being counted
+FEW: Final = 16
 
 Limit: TypeAlias = tuple[str, frozenset[Key]]
 
@@ -32,6 +34,8 @@ class Scoper:
     roles: Roles
     _leading: list[ast.expr] = field(init=False)
     _members: dict[tuple[str, str, str], frozenset[Key] | None] = field(default_factory=dict)
+    _own: set[int] = field(default_factory=set)
+    _shared: dict[int, Limit | None] = field(default_factory=dict)
     _left: int = KEYS
 
     def __post_init__(self) -> None:
@@ -41,12 +45,24 @@ class Scoper:
                 break
             self._leading.append(condition)
 
+    def _limit(self, node: ast.expr, columns: Mapping[str, str]) -> Limit | None:
+        """As `_limits`; what no column of a line has a part in is found once for all lines."""
+        if id(node) in self._shared:
+            return self._shared[id(node)]
+        found = self._limits(node, columns)
+        if id(node) in self._own or any(isinstance(part, ast.Name) and part.id[:2] == "p." for part in ast.walk(node)):
+            self._own.add(id(node))
+            self._left -= len(found[1]) if found and len(found[1]) > FEW else 0
+        else:
+            self._shared[id(node)] = found
+        return found
+
     def find(self, columns: Mapping[str, str]) -> Scope:
         """The scope of the line with these columns."""
         found: dict[str, frozenset[Key]] = {}
         for condition in self._leading:
-            limits = self._limits(condition, columns)
-            for target, keys in [limits] if limits else []:
+            limit = self._limit(condition, columns)
+            for target, keys in [limit] if limit else []:
                 if target not in found or len(keys) < len(found[target]):
                     found[target] = keys
         return Scope(found.get("subject"), found.get("action"), found.get("resource"))
@@ -71,15 +87,19 @@ class Scoper:
 
     def _join(self, node: ast.BoolOp, columns: Mapping[str, str]) -> Limit | None:
         """Alternatives limit a target where each of them does; one that is false for this line doesn't count."""
-        joined: Limit | None = None
+        if self._left <= 0 and len(node.values) > FEW:
+            return None
+        target = ""
+        joined: set[Key] = set()
         for part in node.values:
             if _is_false(part, columns):
                 continue
             limit = self._limits(part, columns)
-            if limit is None or (joined is not None and limit[0] != joined[0]):
+            if limit is None or limit[0] != (target or limit[0]):
                 return None
-            joined = limit if joined is None else (limit[0], limit[1] | joined[1])
-        return joined
+            target = limit[0]
+            joined |= limit[1]
+        return (target, frozenset(joined)) if target else None
 
     def _call(self, name: str, arguments: list[ast.expr], columns: Mapping[str, str]) -> Limit | None:
         first, text = arguments[0], _text(arguments[1], columns)
