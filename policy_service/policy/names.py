@@ -8,14 +8,20 @@ forbid can't be dodged. An action `read` is `Action::"read"`; `Inventory::read` 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import TypeVar
 
 from policy_service.errors import RequestError
 from policy_service.model import Uid
 
+T = TypeVar("T")
+
 ESCAPE = "Escaped_"
 GROUP = "Group"
 SERVICE = "PolicyService"
+# the longest names of which anything is remembered: they are whatever requests send
+REMEMBERED = 200
 
 _IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
 _TYPE = re.compile(rf"{_IDENTIFIER}(::{_IDENTIFIER})*", re.ASCII)
@@ -34,7 +40,18 @@ def is_reserved(name: str) -> bool:
     return name == GROUP or parts[-1] == "Action" or parts[0] == SERVICE or parts[0].startswith(ESCAPE)
 
 
-@lru_cache(maxsize=4096)
+def _remember(read: Callable[[str], T]) -> Callable[[str], T]:
+    """The same function, which remembers the last answers but for long names: thousands of them fill the memory."""
+    kept = lru_cache(maxsize=4096)(read)
+
+    @wraps(read)
+    def answer(name: str) -> T:
+        return kept(name) if len(name) <= REMEMBERED else read(name)
+
+    return answer
+
+
+@_remember
 def cedar_type(name: str) -> str:
     """The Cedar type of a type that a request names; reserved and impossible ones are escaped."""
     if is_cedar_path(name) and not is_reserved(name):
@@ -47,7 +64,7 @@ def request_type(cedar: str) -> str:
     return bytes.fromhex(cedar[len(ESCAPE) :]).decode() if cedar.startswith(ESCAPE) else cedar
 
 
-@lru_cache(maxsize=4096)
+@_remember
 def action_uid(name: str) -> Uid:
     """The Cedar action of an action that a request names."""
     namespace, separator, rest = name.rpartition("::")

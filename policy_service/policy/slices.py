@@ -21,6 +21,7 @@ from policy_service.policy.engines import cedar
 from policy_service.policy.engines.abac import AbacPolicy
 from policy_service.policy.engines.casbin import CasbinLine
 from policy_service.policy.engines.cedar import CedarPolicy, CedarSet
+from policy_service.policy.names import REMEMBERED
 from policy_service.policy.scope import NOTHING, Compiled, Key, Needs, Scope
 
 Level: TypeAlias = dict[Key | None, Any]
@@ -86,7 +87,9 @@ class Index:
         found = self._known.get(known)
         if found is None:
             found = self._search(principal, action, resource)
-            _keep(self._known, known, found)
+            # these names are whatever a request sends: thousands of long ones would fill the memory
+            if sum(map(len, (*action.uid, principal.uid.type, resource.uid.type))) <= 4 * REMEMBERED:
+                _keep(self._known, known, found)
         return found
 
     def _is_named(self, uid: Uid) -> bool:
