@@ -118,10 +118,17 @@ class Gatherer:
             new = [uid for uid in edge if uid not in entities]
             self._load(new)
             for uid in new:
-                exists = self._stored[uid] is not None or uid in question.overlay or uid.type == GROUP
-                entities[uid] = self._entity(question, uid) if exists else None
+                entities[uid] = self._find(question, uid)
             found = [entity for uid in new if (entity := entities[uid])]
             starts = starts + found if step == 0 else found
+
+    def _find(self, question: Question, uid: Uid) -> Entity | None:
+        """What is known of an entity that is followed, nothing where nothing is."""
+        if self._stored[uid] is not None or uid in question.overlay or uid.type == GROUP:
+            return self._entity(question, uid)
+        # an action that a policy names or an attribute refers to is in the groups that the schema says, too
+        groups = self._bundle.action_ancestors(uid)
+        return Entity(uid, {}, groups) if groups else None
 
 
 def references(*records: Mapping[str, Value]) -> set[Uid]:

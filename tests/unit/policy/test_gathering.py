@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from policy_service.policy.facts import Facts
 from policy_service.policy.gathering import Gatherer, references
 from policy_service.policy.groups import Groups
 from policy_service.policy.request import ask
-from tests.property.files import gather, make_bundle, question
+from tests.property.files import answer, gather, make_bundle, question
 
 ALICE, BOB, CAROL, DOC = Uid("user", "alice"), Uid("user", "bob"), Uid("user", "carol"), Uid("doc", "d1")
 NOW = Extension("datetime", "2026-01-01T12:00:00Z")
@@ -281,3 +282,25 @@ def test_what_was_asked_is_not_changed() -> None:
     asked = ask(question()._replace(context={"a": 1}))
     Gatherer(bundle, Store(bundle).fetch, lambda: NOW, {"key": "k"}).gather(asked)
     assert asked.context == {"a": 1}
+
+
+# actions that policies name, or attributes refer to
+
+
+@pytest.mark.parametrize("effect", ["permit", "forbid"])
+@pytest.mark.parametrize(
+    "condition",
+    ['Action::"write" in Action::"changing"', 'resource.needs in Action::"changing"', "action in resource.all"],
+)
+def test_an_action_is_in_its_groups_whoever_names_it(effect, condition):
+    needs = stored(DOC, needs=to(Uid("Action", "write")), all=[to(Uid("Action", "viewing"))])
+    files = {
+        "schema.cedarschema": "action changing, viewing; action write in [changing]; action read in [viewing];",
+        "entities.json": json.dumps([needs]),
+    }
+    # validation would want a type for `needs`; in life it stands in a tenant without a schema for its entities
+    bundle = make_bundle({**files})
+    with_policy = make_bundle({"p.cedar": f"{effect}(principal, action, resource) when {{ {condition} }};"})
+    bundle = replace(with_policy, actions=bundle.actions, layer=replace(with_policy.layer, entities=bundle.entities))
+    reasons = [policy.effect for policy in answer(bundle, question()).reasons]
+    assert reasons == [effect]
