@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 from policy_service.bundles.load import load
 from policy_service.bundles.quiet import QUIET
+from policy_service.config import Settings
 from policy_service.model import Act, Request, Thing
 from tests.service.houses import House, fill
 
@@ -159,12 +160,13 @@ def open_house(tmp_path: Path) -> Iterator[Callable[..., House]]:
         house.close()
 
 
-def learn(house: House) -> dict[str, tuple[Any, ...]]:
+def learn(settings: Settings) -> dict[str, tuple[Any, ...]]:
     """What each version answers, by what `Policy-Version` calls it; the two disagree in every answer."""
     known = {}
-    for number, version in enumerate(VERSIONS):
-        fill(house.settings.tenants / f"rest{number}" / TENANT, write(version))
-        bundle, findings = load(house.settings.policies, house.settings.tenants / f"rest{number}", TENANT)
+    for version in VERSIONS:
+        tenants = settings.tenants.parent / f"rest-{version}"
+        fill(tenants / TENANT, write(version))
+        bundle, findings = load(settings.policies, tenants, TENANT)
         assert bundle, findings
         reasons = ((f"abac-{version}", "b.casbin:2", f"cedar-{version}"), (f"stop-{version}",))
         friend, foe = (True, reasons[0]), (False, reasons[1])
@@ -201,7 +203,7 @@ def write_over(folder: Path, version: str, pause: float = 0.0, way: str = "in pl
 def test_each_mix_of_two_versions_would_be_noticed(tmp_path: Path, open_house: Callable[..., House]) -> None:
     """The net has no holes: any mix loads, and answers like neither."""
     house = open_house(lambda folder: write_over(folder, "v1"))
-    known = learn(house)
+    known = learn(house.settings)
     first, second = write("v1"), write("v2")
     changed = [name for name in first if first[name] != second[name] and name != "tenant.yaml"]
     for number in range(1, len(changed)):
@@ -218,7 +220,7 @@ def test_each_mix_of_two_versions_would_be_noticed(tmp_path: Path, open_house: C
 @pytest.mark.parametrize("way", ["in place", "replace"])
 def test_edits(open_house: Callable[..., House], way: str) -> None:
     house = open_house(lambda folder: write_over(folder, "v1"))
-    known = learn(house)
+    known = learn(house.settings)
     versions = list(known)
     with asking(house) as askers:
         for number in range(1, 5):
@@ -237,7 +239,7 @@ def test_a_link_that_is_swapped(open_house: Callable[..., House]) -> None:
         folder.symlink_to(releases["v1"])
 
     house = open_house(place)
-    known = learn(house)
+    known = learn(house.settings)
     versions = list(known)
     with asking(house) as askers:
         for number in range(1, 5):
@@ -260,7 +262,7 @@ def swap(link: Path, target: Path) -> None:
 @pytest.mark.xfail(strict=False, reason="a rebuild trusts the time of the events, not that of the files")
 def test_half_a_checkout_is_never_served(open_house: Callable[..., House]) -> None:
     house = open_house(lambda folder: write_over(folder, "v1"))
-    known = learn(house)
+    known = learn(house.settings)
     versions = list(known)
     house.ask(TENANT, QUESTIONS)
     until = time.monotonic() + LIMIT / 2
@@ -285,7 +287,7 @@ def test_whatever_the_way_of_editing(tmp_path_factory: pytest.TempPathFactory, w
     write_over(folder, "v1")
     house.bundles.start()
     try:
-        known = learn(house)
+        known = learn(house.settings)
         house.ask(TENANT, QUESTIONS)
         with asking(house, threads=2) as askers:
             for way in ways:
