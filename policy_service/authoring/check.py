@@ -5,6 +5,7 @@ It reads by the functions the service loads with, so that what passes here loads
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,7 @@ def check(
     findings = list(platform.layer.findings) + ([] if paths else find_strays(tenants))
     warnings = list(_hazards(platform.layer))
     count, cases = len(platform.layer.policies), 0
-    if not findings:
+    if not platform.layer.findings:
         bundle, found = platform_bundle(platform.layer)
         findings += found
         if bundle is not None:
@@ -113,19 +114,26 @@ def _select(policies: Path, tenants: Path, paths: Sequence[Path]) -> Iterator[st
         raise Refused(f"there is no folder {tenants}, name the folder of the tenants with --tenants")
     if not paths:
         return sorted(list_tenants(tenants))
-    home, platform = tenants.resolve(), policies.resolve()
     names: dict[str, None] = {}
     for path in paths:
-        real = path.resolve()
-        if real == home:
+        below = _below(path, tenants)
+        if below:
+            names[below[0]] = None
+        elif below is not None:
             names |= dict.fromkeys(sorted(list_tenants(tenants)))
-        elif home in real.parents:
-            names[real.relative_to(home).parts[0]] = None
-        elif real != platform and platform not in real.parents:
+        elif _below(path, policies) is None:
             raise Refused(
                 f"`{path}` lies neither in {policies} nor in {tenants}, name a tenant's folder or a file in it"
             )
     return list(names)
+
+
+def _below(path: Path, folder: Path) -> tuple[str, ...] | None:
+    """The parts of a path below a folder, none where it lies elsewhere; as it is named first, then as links lead."""
+    for place, home in ((os.path.abspath(path), os.path.abspath(folder)), (path.resolve(), folder.resolve())):
+        if Path(place).is_relative_to(home):
+            return Path(place).relative_to(home).parts
+    return None
 
 
 def _hazards(layer: Layer) -> Iterator[Finding]:
