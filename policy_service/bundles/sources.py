@@ -24,7 +24,6 @@ Signature: TypeAlias = tuple[object, ...]
 DEPTH = 8
 ENTRIES = 4 * LIMITS.files  # what is looked at, ignored names too, so that a folder of a million dotfiles is bounded
 _TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
-_ODD = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +154,8 @@ def _look(folder: Path, root: str) -> _Walk | None:
 
 def _meet(walk: _Walk, path: str, entry: os.DirEntry[str]) -> bool:
     """Take one entry; whether it is a folder to walk into."""
-    if _ODD.search(entry.name):
-        walk.refuse(repr(path)[1:-1], "has a name with control characters or no UTF-8, rename it")
+    if not entry.name.isprintable():
+        walk.refuse(ascii(path)[1:-1], "has a name with characters that can't be printed, or no UTF-8, rename it")
         return False
     try:
         known, place = entry.stat(follow_symlinks=False), entry.path

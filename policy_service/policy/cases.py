@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 
 from policy_service.errors import RequestError
 from policy_service.model import Act, Entity, Finding, Request, Thing, Uid
+from policy_service.policy.engines.cedar import is_literal
 from policy_service.policy.entities import read_entities
 from policy_service.policy.names import GROUP, SERVICE, entity_uid, request_type
 from policy_service.policy.scope import LIMITS
@@ -144,6 +145,10 @@ def parse_cases(path: str, text: str) -> tuple[tuple[Case, ...], list[Finding]]:
         # counted before they are made: three lists of a thousand names are a thousand million cases
         if len(cases) + prod(len(_many(item, role)) for role in _ROLES) > LIMITS.cases:
             return (), [*findings, Finding(path, line, f"more than {LIMITS.cases} cases, take shorter lists")]
+        if "now" in item and not is_literal("datetime", item["now"]):
+            findings.append(Finding(path, line, f"`now` is no datetime, write it like `{NOON}`"))
+        if "ip" in item.get("caller", {}) and not is_literal("ip", str(item["caller"]["ip"])):
+            findings.append(Finding(path, line, "`caller.ip` is no address, write it like `10.0.0.1`"))
         try:
             cases += _read_case(path, line, item, entities, raw.get("groups", {}))
         except RequestError as error:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
-from policy_service.model import Entity, Finding, Uid, Value
+from policy_service.model import Entity, Extension, Finding, Uid, Value
+from policy_service.policy.engines.cedar import find_refused
 from policy_service.policy.groups import find_cycle
 from policy_service.policy.names import GROUP, SERVICE, entity_text, is_cedar_path, is_reserved
 from policy_service.policy.values import NotJson, read_json, read_record
@@ -54,6 +56,7 @@ def read_entities(raw: Any, *, service: bool = False) -> tuple[dict[Uid, Entity]
             wrong.append((index, str(error)))
         else:
             entities[entity.uid] = entity
+    wrong += [] if wrong else islice(_check_extensions(entities), _FINDINGS)
     cycle = [] if wrong else find_cycle({uid: entity.parents for uid, entity in entities.items()})
     if cycle:
         named = " in ".join(f"`{entity_text(uid)}`" for uid in (cycle if len(cycle) < 9 else cycle[:8]))
@@ -125,6 +128,26 @@ def _read_values(raw: Any, where: str, named: str) -> Mapping[str, Value]:
         return read_record(raw, trusted=True, where=where)
     except ValueError as error:
         raise ValueError(f"{error}, in `{named}`") from None
+
+
+def _check_extensions(entities: Mapping[Uid, Entity]) -> Iterator[tuple[int, str]]:
+    """Cedar would refuse every request that such an entity has a part in."""
+    held: dict[Extension, tuple[int, Uid]] = {}
+    for index, entity in enumerate(entities.values()):
+        for value in (*entity.attributes.values(), *entity.tags.values()):
+            for extension in _find_extensions(value):
+                held.setdefault(extension, (index, entity.uid))
+    for extension in find_refused(list(held)):
+        index, uid = held[extension]
+        yield index, f"`{extension.arg[:80]}` in `{entity_text(uid)}` is no `{extension.fn}` that Cedar can read"
+
+
+def _find_extensions(value: Value) -> Iterator[Extension]:
+    if isinstance(value, Extension):
+        yield value
+    elif isinstance(value, list | dict):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _find_extensions(part)
 
 
 def _find_lines(text: str, raw: Any, last: int) -> list[int]:

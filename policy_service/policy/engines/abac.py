@@ -82,7 +82,7 @@ def parse(path: str, text: str) -> tuple[tuple[AbacPolicy, ...], list[Finding]]:
         return (), [Finding(path, error.line, write_line(str(error)))]
     policies: list[AbacPolicy] = []
     findings: list[Finding] = []
-    size = 0
+    patterns = 0
     many = isinstance(raw, list)
     records = raw if many else [raw]
     if len(records) > LIMITS.policies:
@@ -96,10 +96,10 @@ def parse(path: str, text: str) -> tuple[tuple[AbacPolicy, ...], list[Finding]]:
         findings += [Finding(path, line, write_line(sentence)) for sentence in sentences]
         if policy:
             policies.append(policy)
-            size += policy.pattern_bytes
-        if size > LIMITS.patterns_bytes:
+            patterns += policy.pattern_bytes
+        if patterns > LIMITS.patterns_bytes:
             findings.append(Finding(path, line, f"more than {LIMITS.patterns_bytes} bytes of patterns, use attributes"))
-        if len(findings) >= _FINDINGS or size > LIMITS.patterns_bytes:
+        if len(findings) >= _FINDINGS or patterns > LIMITS.patterns_bytes:
             break
     return ((), findings) if findings else (tuple(policies), [])
 
@@ -130,6 +130,8 @@ def _read_policy(path: str, line: int, raw: Any) -> tuple[AbacPolicy | None, lis
     reader = Reader()
     rules = [reader.read_rule(ace, raw["rules"][ace]) for ace in ACES if ace in raw["rules"]]
     sentences = reader.sentences
+    if not raw["uid"].isprintable():
+        sentences.append("the `uid` holds a character that can't be printed")
     if reader.count > LIMITS.policy_operators:
         sentences.append(f"the policy has more than {LIMITS.policy_operators} conditions, split it")
     targets: list[Target | None] = []

@@ -27,7 +27,7 @@ from casbin.util.expression import SimpleEval
 from policy_service.model import Effect, Engine, Failure, Finding, Outcome, Policy
 from policy_service.policy.engines.casbin_matcher import TRUTH
 from policy_service.policy.engines.casbin_model import Model, read_model
-from policy_service.policy.engines.casbin_patterns import PATTERNS, check_pattern, text_of
+from policy_service.policy.engines.casbin_patterns import PATTERNS, check_pattern, count_bytes, text_of
 from policy_service.policy.engines.casbin_requests import Asked, Unreadable
 from policy_service.policy.engines.casbin_roles import GROUP_PREFIX, Link, Roles, build_roles, find_cycles
 from policy_service.policy.engines.casbin_rows import FINDINGS, Row, read_rows
@@ -60,7 +60,7 @@ class CasbinLine:
     def pattern_bytes(self) -> int:
         """How much of it was compiled into patterns."""
         patterns = self.folder.model.matcher.patterns.items()
-        return sum(len(self.columns[f"p.{name}"]) for name, functions in patterns if functions & PATTERNS.keys())
+        return sum(count_bytes(name, self.columns[f"p.{column}"]) for column, names in patterns for name in names)
 
 
 def parse(folder: str, model: str, policy: str) -> tuple[tuple[CasbinLine, ...], list[Finding]]:
@@ -109,7 +109,7 @@ def _check_patterns(path: str, model: Model, lines: Sequence[Row]) -> list[Findi
     size = 0
     for row in lines:
         for function, position in wanted:
-            size += len(row.values[position]) if function in PATTERNS else 0
+            size += count_bytes(function, row.values[position])
             if size > LIMITS.patterns_bytes:
                 sentence = f"more than {LIMITS.patterns_bytes} bytes of patterns, use `keyMatch` or groups"
                 return [*findings, Finding(path, row.line, sentence)]

@@ -8,14 +8,14 @@ not used; what counts is which policies it names as satisfied and which as faile
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import cedarpy
 
-from policy_service.model import Effect, Engine, Failure, Finding, Outcome, Policy, Value
+from policy_service.model import Effect, Engine, Extension, Failure, Finding, Outcome, Policy, Value
 from policy_service.policy.engines import cedar_hazards, cedar_tree
 from policy_service.policy.engines.cedar_text import NotCedar, Piece, find_line, find_scope_end, read_policies, shorten
 from policy_service.policy.engines.large_stack import on_large_stack
@@ -31,6 +31,9 @@ TURN = 50
 # broken policies of one file whose exact line is searched; the others are told by their first line
 SEARCHED = 50
 
+_ANYONE = {
+    name: {"type": kind, "id": ""} for name, kind in (("principal", "Any"), ("action", "Action"), ("resource", "Any"))
+}
 _FAILED = re.compile(r"error while evaluating policy `(policy\d+)`: (.*)", re.DOTALL)
 _ENTITIES = "failed to parse entities from:\n"
 _TOO_DEEP = "expression nesting exceeds"
@@ -129,18 +132,37 @@ def may_fail(policy: CedarPolicy) -> tuple[str, ...]:
     does not parse, an overflow.
     """
     (node,) = on_large_stack(partial(cedarpy.policies_to_pst, policy.text)).static_policies.values()
-    return cedar_hazards.read_hazards(node, _is_literal)
+    return cedar_hazards.read_hazards(node, is_literal)
 
 
-def _is_literal(function: str, text: str) -> bool:
-    """Whether an extension function accepts this text."""
+@lru_cache(maxsize=8)
+def _literals(function: str) -> cedarpy.PolicySet:
     condition = f"{function}(context.text) == {function}(context.text)"
-    policies = on_large_stack(
-        partial(cedarpy.PolicySet.from_str, f"permit(principal, action, resource) when {{ {condition} }};")
-    )
-    anyone = {"type": "Any", "id": ""}
-    request = {"principal": anyone, "action": {"type": "Action", "id": ""}, "resource": anyone}
-    return bool(cedarpy.is_authorized({**request, "context": {"text": text}}, policies, "[]").allowed)
+    text = f"permit(principal, action, resource) when {{ {condition} }};"
+    return on_large_stack(partial(cedarpy.PolicySet.from_str, text))
+
+
+def is_literal(function: str, text: str) -> bool:
+    """Whether an extension function accepts this text."""
+    return bool(cedarpy.is_authorized({**_ANYONE, "context": {"text": text}}, _literals(function), "[]").allowed)
+
+
+def find_refused(values: Sequence[Extension]) -> Iterator[Extension]:
+    """Those of the values that their extension function does not accept; many are tried at once."""
+    if not values or _reads(values):
+        return
+    if len(values) == 1:
+        yield values[0]
+        return
+    middle = len(values) // 2
+    yield from find_refused(values[:middle])
+    yield from find_refused(values[middle:])
+
+
+def _reads(values: Sequence[Extension]) -> bool:
+    holder = {"uid": {"type": "Any", "id": "holder"}, "attrs": {"values": list(values)}, "parents": []}
+    result = cedarpy.is_authorized({**_ANYONE, "context": {}}, _literals("ip"), dumps([holder]).decode())
+    return result.decision is not cedarpy.Decision.NoDecision
 
 
 def validate_text(text: str, schema: cedarpy.Schema) -> list[tuple[int, str]]:
