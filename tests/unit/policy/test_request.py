@@ -79,7 +79,7 @@ def test_a_reserved_name_is_only_reserved_where_the_service_asserts_it() -> None
 @pytest.mark.parametrize("role", ["subject", "action", "resource", "context"])
 def test_no_request_forges_a_reference(role: str, escape: str) -> None:
     forged = {escape: {"type": "user", "id": "alice"}}
-    for properties in (forged, {"owner": forged}, {"owners": [{"who": forged}]}):
+    for properties in ({"x": 1, **forged}, {"owner": forged}, {"owners": [{"who": forged}]}):
         with pytest.raises(RequestError, match=rf"{escape}`.* may not be sent"):
             ask(sent(role, properties))
         with pytest.raises(RequestError, match="may not be sent"):
@@ -118,7 +118,18 @@ def test_what_is_sent_of_one_entity_twice_is_joined() -> None:
     assert question.overlay == {Uid("user", "alice"): {"a": 1, "b": {"c": [1]}, "d": 2}}
 
 
-@pytest.mark.parametrize(("first", "second"), [(1, 2), (1, "1"), (1, True), ({"c": [0]}, {"c": [False]}), ([1], [2])])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (1, 2),
+        (1, "1"),
+        (1, True),
+        ({"c": [0]}, {"c": [False]}),
+        ([1], [2]),
+        ([1], [1, 2]),
+        ({"c": 1}, {"c": 1, "d": 2}),
+    ],
+)
 def test_one_entity_with_two_values_for_an_attribute_is_refused(first: Any, second: Any) -> None:
     with pytest.raises(RequestError, match="subject and resource are one entity with two values for `a`"):
         ask(sent_of_one({"a": first}, {"a": second}))
