@@ -61,21 +61,28 @@ def make_place(folder: Path) -> Site:
 def serving(site: Site, **options: Any) -> Iterator[Server]:
     """A server that can decide; nothing of it is left afterwards."""
     server = start_server(site, **options)
-    workers: list[int] = []
     try:
         server.wait()
-        workers = server.workers()
         yield server
     finally:
         if server.process.poll() is None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 server.stop()
-        if server.process.poll() is None:
-            for worker in {*workers, *server.workers()}:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(worker, signal.SIGKILL)
-            server.process.kill()
-            server.process.wait()
+        for left in find_processes(site):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(left, signal.SIGKILL)
+        server.process.wait()
+
+
+def find_processes(site: Site) -> list[int]:
+    """What serves this site, whoever its parent is: workers have their parent's command line."""
+    data = os.fsencode(site.settings.data)
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if data in path.read_bytes().split(b"\0"):
+                found.append(int(path.parent.name))
+    return found
 
 
 def run(site: Site, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -118,6 +125,11 @@ def read_status(site: Site, tenant: str = TENANT) -> dict[str, Any]:
 
 def headers_of(token: str) -> dict[str, str]:
     return {"authorization": f"Bearer {token}", "x-request-id": f"r{next(NUMBER)}"}
+
+
+def find_segments(site: Site, worker: int) -> list[Path]:
+    """The files of the log that a worker wrote."""
+    return sorted((site.settings.data / "log").glob(f"*-{worker}-*.jsonl"))
 
 
 def find_worker(site: Site, request_id: str) -> int:

@@ -17,6 +17,8 @@ from tests.service.servers import (
     LIMIT,
     SINGLE_PATH,
     count_requests,
+    find_processes,
+    find_segments,
     headers_of,
     make_place,
     read_log,
@@ -32,17 +34,13 @@ def ask(server: Server, token: str) -> httpx.Response:
         return client.post(SINGLE_PATH, json=ALICE, headers=headers_of(token))
 
 
-def kill_one(server: Server) -> int:
-    """Kill a worker, and wait until there are two again."""
+def kill_one(server: Server, site: Site) -> int:
+    """Kill a worker once both have decided something, and wait until there are two again."""
+    wait_for(lambda: all(find_segments(site, worker) for worker in server.workers()), LIMIT, server.errors.read_text)
     victim = server.workers()[0]
     os.kill(victim, signal.SIGKILL)
     wait_for(lambda: victim not in server.workers() and len(server.workers()) == 2, LIMIT, server.errors.read_text)
     return victim
-
-
-def segment_of(site: Site, worker: int) -> Path:
-    (path,) = (site.settings.data / "log").glob(f"*-{worker}-*.jsonl")
-    return path
 
 
 def test_no_answered_decision_is_lost(tmp_path: Path) -> None:
@@ -50,16 +48,17 @@ def test_no_answered_decision_is_lost(tmp_path: Path) -> None:
     with serving(site) as server:
         with under_load(server, site.keys[TENANT], threads=4, pause=0) as load:
             load.wait_for_more(50)
-            victims = [kill_one(server)]
+            victims = [kill_one(server, site)]
             load.wait_for_more(50)
             # a record that a writer did not get to end, as a power cut leaves it
-            whole = segment_of(site, victims[0]).read_bytes()
-            with segment_of(site, victims[0]).open("ab") as file:
+            (segment,) = find_segments(site, victims[0])
+            whole = segment.read_bytes()
+            with segment.open("ab") as file:
                 file.write(b'{"tenant":"acme","key_version":0,"body":{"time":"2026')
-            victims.append(kill_one(server))
+            victims.append(kill_one(server, site))
             load.wait_for_more(50)
         # repaired by the worker that started last
-        wait_for(lambda: segment_of(site, victims[0]).read_bytes() == whole, LIMIT)
+        wait_for(lambda: segment.read_bytes() == whole, LIMIT)
         assert {told.status for told in load.told} == {200}
         check(site, load.told)
         answered = list(load.told)
@@ -70,6 +69,7 @@ def test_no_answered_decision_is_lost(tmp_path: Path) -> None:
             server.process.kill()
             server.process.wait()
             wait_for(lambda: not any(is_running(worker) for worker in workers), LIMIT)
+            assert find_processes(site) == []
         answered += load.told
         check(site, answered)
 
