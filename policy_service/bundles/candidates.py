@@ -73,6 +73,18 @@ def tenant_candidate(
     return Candidate(tenant, seen, build, run_cases, restore, layers)
 
 
+def renew(kept: Serving[Bundle], platform: Serving[Part]) -> Serving[Bundle]:
+    """What is kept of a tenant with the platform's layer of now; as it is where the two clash.
+
+    Else a tenant whose files are broken, or whose cases fail, would go on without what the platform forbids since.
+    """
+    good = kept.good._replace(platform=platform.what.source.digest)
+    if good == kept.good:
+        return kept
+    bundle, _ = join(platform.what.layer, kept.what.layer, Version(good.digest, good.commit, good.dirty))
+    return kept if bundle is None else Serving(bundle, good, kept.repository)
+
+
 def _restore_platform(store: Store, tenant: str, digest: str, platform: Serving[Part]) -> Layer | None:
     if platform.what.source.digest == digest:
         return platform.what.layer

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from policy_service.bundles.candidates import is_empty, platform_candidate, tenant_candidate
+from policy_service.bundles.candidates import is_empty, platform_candidate, renew, tenant_candidate
 from policy_service.bundles.entries import Entries, Entry
 from policy_service.bundles.last_good import PLATFORM, Store
 from policy_service.bundles.load import PLATFORM_ROOT, Part, find_folder, list_tenants, tenant_root
@@ -167,6 +167,9 @@ class Bundles:
         if kept is not None and kept is serving and not verdict.findings:
             revision = find_revision(folder, source.files).join(platform.what.revision)
             kept = _restamp(kept, revision)
+        if kept is not None:
+            kept = renew(kept, platform)
+            kept = serving if serving is not None and serving.good == kept.good else kept
         return _enter(tenant, Verdict(kept, verdict.findings), source, folder, platform)
 
     def _load_platform(self) -> Entry[Part]:

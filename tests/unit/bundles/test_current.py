@@ -144,6 +144,40 @@ def test_the_last_good_one_keeps_the_platform_it_was_good_with(tmp_path: Path) -
     assert "is taken by" in error(bundles)
 
 
+def test_a_broken_tenant_does_not_keep_what_the_platform_forbids_since_out(tmp_path: Path) -> None:
+    settings = make(tmp_path, "acme")
+    bundles = fresh(settings)
+    bundles.current("acme")
+    fill(settings.tenants / "acme", {"b.cedar": "nonsense"})
+    bundles.rebuild("acme")
+    fill(settings.policies, {"new.cedar": policy("new", "forbid")})
+    bundles.rebuild("@platform")
+    bundles.rebuild("acme")
+    for held in (bundles, fresh(settings)):
+        assert {policy.id for policy in held.current("acme").policies} == {"platform", "new", "one"}
+        assert "b.cedar:1:" in error(held)
+    before = bundles.current("acme")
+    bundles.rebuild("acme")
+    assert bundles.current("acme") is before
+
+
+def test_a_tenants_case_is_no_veto_on_what_the_platform_forbids(tmp_path: Path) -> None:
+    settings = make(tmp_path, "acme")
+    fill(settings.tenants / "acme", {"cases/a.yaml": case("allow")})
+    bundles = fresh(settings)
+    bundles.current("acme")
+    fill(settings.policies, {"new.cedar": policy("new", "forbid")})
+    bundles.rebuild("@platform")
+    bundles.rebuild("acme")
+    for held in (bundles, fresh(settings)):
+        assert {policy.id for policy in held.current("acme").policies} == {"platform", "new", "one"}
+        assert "expected allow, got deny (by `new`" in error(held)
+    # what the tenant itself changes is held against its cases as ever
+    fill(settings.tenants / "acme", {"a.cedar": policy("two")})
+    bundles.rebuild("acme")
+    assert ids(bundles) == {"one"}
+
+
 def test_the_last_good_one_answers_after_eviction(tmp_path: Path) -> None:
     settings = make(tmp_path, "acme", "citadel", bundles=1)
     bundles = fresh(settings)
