@@ -109,7 +109,7 @@ def read_layer(folder: Path, root: str) -> Source:
     # past a limit nothing is read: that is what the limit is for
     if not walk.findings:
         for path, (place, known) in walk.files.items():
-            content = _read(walk, path, place, known.st_size)
+            content = _read(walk, path, place, known)
             if content is not None:
                 files[path] = content
     findings = tuple(sorted(walk.findings))
@@ -195,20 +195,23 @@ def _check_sizes(walk: _Walk) -> None:
         walk.refuse("", f"{total} bytes, at most {LIMITS.layer_bytes}")
 
 
-def _read(walk: _Walk, path: str, place: str, size: int) -> bytes | None:
+def _read(walk: _Walk, path: str, place: str, known: os.stat_result) -> bytes | None:
     """The content of one file; never waits, whatever was put in its place since it was looked at."""
     try:
         handle = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(handle, "rb", closefd=True) as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
+            opened = os.fstat(handle)
+            if not stat.S_ISREG(opened.st_mode):
                 walk.refuse(path, "is no regular file, take it away")
                 return None
+            # a folder on the way may have become a link since, which leads to another tenant's files
+            is_same = (opened.st_dev, opened.st_ino) == (known.st_dev, known.st_ino)
             # one byte more than it had: a file that grows while it is read is not read without end
-            content = file.read(size + 1)
+            content = file.read(known.st_size + 1) if is_same else b""
     except OSError as error:
         walk.refuse(path, f"can't be read: {_reason(error)}")
         return None
-    if len(content) != size:
+    if not is_same or len(content) != known.st_size:
         walk.refuse(path, "changes while it is read")
         return None
     return content

@@ -130,12 +130,23 @@ def test_a_file_swapped_for_a_fifo_after_the_look_does_not_hang(tmp_path: Path) 
     (folder / "a.cedar").unlink()
     os.mkfifo(folder / "a.cedar")
     place, known = walk.files["a.cedar"]
-    assert sources._read(walk, "a.cedar", place, known.st_size) is None
+    assert sources._read(walk, "a.cedar", place, known) is None
     (folder / "a.cedar").unlink()
     (folder / "a.cedar").symlink_to(fill(tmp_path / "other", {"same-size": "2"}) / "same-size")
-    assert sources._read(walk, "a.cedar", place, known.st_size) is None
+    assert sources._read(walk, "a.cedar", place, known) is None
     assert "no regular file" in walk.findings[0].sentence
     assert "symbolic links" in walk.findings[1].sentence
+
+
+def test_a_folder_swapped_for_a_link_after_the_look_leads_nowhere(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "acme", {"sub/a.cedar": "1"})
+    walk = sources._look(folder, "tenants/acme")
+    assert walk is not None
+    (folder / "sub").rename(folder / ".sub")
+    (folder / "sub").symlink_to(fill(tmp_path / "other", {"a.cedar": "2"}))
+    place, known = walk.files["sub/a.cedar"]
+    assert sources._read(walk, "sub/a.cedar", place, known) is None
+    assert "changes while it is read" in walk.findings[0].sentence
 
 
 def test_a_file_that_grows_is_not_read_without_end(tmp_path: Path) -> None:
@@ -144,7 +155,7 @@ def test_a_file_that_grows_is_not_read_without_end(tmp_path: Path) -> None:
     assert walk is not None
     fill(folder, {"a.cedar": "1" * 100})
     place, known = walk.files["a.cedar"]
-    assert sources._read(walk, "a.cedar", place, known.st_size) is None
+    assert sources._read(walk, "a.cedar", place, known) is None
     assert "changes while it is read" in walk.findings[0].sentence
 
 
