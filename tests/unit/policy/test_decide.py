@@ -186,6 +186,13 @@ def test_items_that_say_the_same_share_one_text_of_entities(monkeypatch: pytest.
     assert sorted(sizes) == [1, 6]
 
 
+def test_what_is_shared_is_what_all_of_them_look_up() -> None:
+    entities = [{"uid": {"type": "doc", "id": name}, "attrs": {"open": name != "c"}} for name in "abc"]
+    files = {"p.cedar": "permit(principal, action, resource) when { resource.open };"}
+    bundle = make_bundle(files | {"entities.json": json.dumps(entities)})
+    assert batch(bundle, [question(resource=name) for name in "abcd"]) == [True, True, False, False]
+
+
 def test_each_item_has_its_own_context() -> None:
     bundle = make_bundle({"p.cedar": "permit(principal, action, resource) when { context.level == 1 };"})
     requests = [question()._replace(context={"level": level}) for level in (1, 2, 1)]

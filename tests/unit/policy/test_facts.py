@@ -61,6 +61,7 @@ def test_tags_are_written() -> None:
 
 def test_references_and_extension_values_are_written_as_cedar_has_them() -> None:
     told = write(Needs(), Entity(DOC, {"owner": ALICE, "ip": Extension("ip", "10.0.0.1")}))
+    assert told["d1"]["uid"] == {"type": "doc", "id": "d1"}
     assert told["d1"]["attrs"] == {
         "owner": {"__entity": {"type": "user", "id": "alice"}},
         "ip": {"__extn": {"fn": "ip", "arg": "10.0.0.1"}},
