@@ -9,9 +9,10 @@ import pytest
 
 from policy_service.model import Effect, Engine, Entity, Policy, Uid
 from policy_service.policy import slices as module
+from policy_service.policy.decide import decide_slice
 from policy_service.policy.scope import NOTHING, Key, Needs, Scope
 from policy_service.policy.slices import KEPT, Index, keys_of, widen
-from tests.property.files import answer, make_bundle, question
+from tests.property.files import answer, gather, make_bundle, question
 
 ALICE, BOB, DOC, READ = Uid("user", "alice"), Uid("user", "bob"), Uid("doc", "d1"), Uid("Action", "read")
 STAFF, VIEWING, FOLDER = Uid("Group", "staff"), Uid("Action", "viewing"), Uid("folder", "f1")
@@ -194,11 +195,25 @@ def test_requests_that_differ_only_in_ancestors_or_types_are_told_apart(role: st
         assert ask(**{role: Entity(Uid("bot", "bob"), {})}) == []
 
 
-def test_requests_that_no_scope_tells_apart_share_a_slice() -> None:
+def test_requests_that_no_scope_tells_apart_share_a_slice(monkeypatch: pytest.MonkeyPatch) -> None:
     index = Index([fake("p", Scope(only(("is", "user"))))])
-    chosen = [index.find(Entity(who, {"a": who.id}), Entity(READ, {}), Entity(DOC, {})) for who in (ALICE, BOB)]
-    assert chosen[0] is chosen[1]
+    assert found(index, ALICE) == ["p"]
+    # found without another search, whoever they are and whatever they hold
+    monkeypatch.setattr(index, "_search", None)
+    for who, what in ((ALICE, DOC), (BOB, DOC), (ALICE, Uid("doc", "d2"))):
+        chosen = index.find(Entity(who, {"a": who.id}), Entity(READ, {"b": 1}), Entity(what, {}))
+        assert [policy.id for policy in chosen.policies] == ["p"]
     assert len(index._known) == 1
+
+
+@pytest.mark.parametrize("role", ["principal", "action", "resource"])
+def test_long_names_that_a_request_may_invent_are_not_kept(role: str) -> None:
+    index = Index([fake("p", Scope())])
+    known = {"principal": ALICE, "action": READ, "resource": DOC}
+    for uid in (Uid("x" * 100_000, "x"), Uid("Action", "x" * 100_000) if role == "action" else ALICE):
+        chosen = index.find(**{name: Entity(each, {}) for name, each in (known | {role: uid}).items()})
+        assert [policy.id for policy in chosen.policies] == ["p"]
+    assert all(len(str(kept)) < 10_000 for kept in index._known)
 
 
 def test_the_same_policies_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,6 +233,8 @@ def test_what_is_kept_is_bounded_and_right_after_it_was_dropped() -> None:
         assert found(index, user) == [user.id]
         assert len(index._known) <= KEPT
         assert len(index._slices) <= KEPT
+    # the oldest went, not all
+    assert len(index._known) >= KEPT // 2
     index.forget()
     assert not index._known
     assert not index._slices
@@ -255,6 +272,13 @@ def test_the_whole_is_every_policy_and_asks_for_the_hierarchy() -> None:
     assert whole.needs.hierarchy
 
 
+def test_the_whole_decides_by_scopes_too() -> None:
+    bundle = make_bundle({"p.cedar": 'permit(principal == user::"alice", action, resource);'})
+    whole = bundle.index.whole()
+    told = [decide_slice(whole, gather(bundle, question(name)), "").allowed for name in ("alice", "bob")]
+    assert told == [True, False]
+
+
 # scopes too large for an index
 
 
@@ -262,7 +286,8 @@ def ids(count: int) -> frozenset[Key]:
     return frozenset[Key](("id", str(number)) for number in range(count))
 
 
-def test_a_cedar_policy_keeps_its_scope_however_many_actions_it_names() -> None:
+def test_a_cedar_policy_keeps_its_scope_however_full_the_index_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PLACES", 0)
     actions = ", ".join(f'Action::"a{number}"' for number in range(300))
     bundle = make_bundle(
         {"p.cedar": f'permit(principal == user::"alice", action in [{actions}], resource == doc::"d1");'}
