@@ -12,12 +12,13 @@ from itertools import islice, product
 from math import prod
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError
 
 from policy_service.errors import RequestError
 from policy_service.model import Act, Entity, Finding, Request, Thing, Uid
 from policy_service.policy.engines.cedar import is_literal
 from policy_service.policy.entities import read_entities
+from policy_service.policy.groups import Groups
 from policy_service.policy.names import GROUP, SERVICE, entity_uid, request_type
 from policy_service.policy.scope import LIMITS
 from policy_service.policy.yaml_text import NotYaml, read_document
@@ -128,12 +129,17 @@ def parse_cases(path: str, text: str) -> tuple[tuple[Case, ...], list[Finding]]:
         Finding(
             path,
             document.line(tuple(error.absolute_path)),
-            f"{_place(error.absolute_path)}: {error.message[:200]}",
+            f"{_place(error.absolute_path)}: {_explain(error)}",
         )
         for error in islice(_VALIDATOR.iter_errors(raw), _FINDINGS)
+        if error.validator != "oneOf" or isinstance(error.instance, dict | str)
     ]
     if findings:
         return (), findings
+    try:
+        Groups().add(raw.get("groups", {}))
+    except ValueError as error:
+        return (), [Finding(path, document.line(("groups",)), str(error))]
     entities, wrong = read_entities(raw.get("entities", []))
     if wrong:
         return (), [Finding(path, document.line(("entities", index)), sentence) for index, sentence in wrong]
@@ -200,6 +206,32 @@ def _thing(raw: Any, service: bool) -> Thing:
 
 def _act(raw: Any) -> Act:
     return Act(raw) if isinstance(raw, str) else Act(raw["name"], raw.get("properties", {}))
+
+
+_NOUNS = {"object": "a map", "array": "a list", "string": "a text"}
+
+
+def _explain(error: ValidationError) -> str:
+    """What is wrong, in words that name what to write."""
+    wanted: Any = error.validator_value
+    found: Any = error.instance
+    if error.validator == "additionalProperties":
+        known = error.schema["properties"]  # type: ignore[index]
+        unknown = [name for name in found if name not in known]
+        return f"`{unknown[0]}` is not known here, write one of {', '.join(f'`{name}`' for name in known)}"
+    if error.validator == "required":
+        return f"`{next(name for name in wanted if name not in found)}` is missing"
+    if error.validator == "oneOf" and "allOf" in error.absolute_schema_path:
+        role = wanted[0]["required"][0]
+        return f"write either `{role}` or `{role}s`, and not both"
+    if error.validator == "oneOf":
+        name = "name" if wanted is _ACTION["oneOf"] else "type:id"
+        return f"write a text, `{name}`, or a map of {', '.join(f'`{name}`' for name in wanted[1]['properties'])}"
+    if error.validator == "type":
+        return f"must be {_NOUNS[wanted]}"
+    if error.validator in ("enum", "const"):
+        return "write " + " or ".join(f"`{word}`" for word in ([wanted] if error.validator == "const" else wanted))
+    return "has too many members" if error.validator == "maxItems" else "must not be empty"
 
 
 def _place(path: Any) -> str:

@@ -15,8 +15,9 @@ from typing import Any
 from policy_service.model import Entity, Extension, Finding, Uid, Value
 from policy_service.policy.engines.cedar import find_refused
 from policy_service.policy.groups import find_cycle
+from policy_service.policy.json_text import read_json_file
 from policy_service.policy.names import GROUP, SERVICE, entity_text, is_cedar_path, is_reserved
-from policy_service.policy.values import NotJson, read_json, read_record
+from policy_service.policy.values import NotJson, read_record
 
 RESERVED_ATTRIBUTES = frozenset({"tenant", "groups", "authn"})
 _MEMBERS = frozenset({"uid", "attrs", "parents", "tags"})
@@ -29,7 +30,7 @@ _SCAN = json.JSONDecoder().raw_decode
 def parse_entities(path: str, text: str) -> tuple[dict[Uid, Entity], list[Finding]]:
     """The entities of a file by uid, and what is wrong with it; with a finding there are no entities."""
     try:
-        raw = read_json(text)
+        raw = read_json_file(text)
     except NotJson as error:
         return {}, [Finding(path, error.line, str(error))]
     entities, wrong = read_entities(raw)
@@ -73,7 +74,7 @@ def _read_entity(raw: Any, service: bool) -> Entity:
     uid = _read_uid(raw.get("uid"), "uid")
     named = entity_text(uid)
     if _is_refused(uid.type, service):
-        raise ValueError(f"`{named}` has a type that only the service may make, give it another")
+        raise ValueError(f"`{uid.type}` is a type that only the service may make, give `{named}` another")
     attributes = _read_values(raw.get("attrs"), "attrs", named)
     reserved = sorted(attributes.keys() & RESERVED_ATTRIBUTES)
     if reserved:

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from policy_service.model import Finding
+from policy_service.model import Engine, Finding
 from policy_service.policy.cases import Case, parse_cases
 from policy_service.policy.endings import (
     ENTITIES,
@@ -285,7 +285,8 @@ class _Reading:
             first = taken.setdefault(policy.id, compiled).policy
             if first is not policy:
                 place = f"{first.file}:{first.line}"
-                sentence = f"the policy id `{policy.id}` is taken by {place}, give it another"
+                remedy = "rename one of the folders" if policy.engine is Engine.CASBIN else "give it another"
+                sentence = f"the policy id `{policy.id}` is taken by {place}, {remedy}"
                 self.findings.append(Finding(policy.file, policy.line, sentence))
 
     def _check_case_groups(self) -> None:

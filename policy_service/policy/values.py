@@ -33,11 +33,12 @@ _DIGITS = 4_000
 
 
 class NotJson(ValueError):
-    """A text that is no I-JSON; the message is a sentence, `line` where it is known."""
+    """A text that is no I-JSON; the message is a sentence, `line` is known where it is `placed`."""
 
-    def __init__(self, message: str, line: int = 1) -> None:
+    def __init__(self, message: str, line: int = 0) -> None:
         super().__init__(message)
-        self.line = line
+        self.line = line or 1
+        self.placed = line > 0
 
 
 def read_json(text: bytes | str) -> Any:

@@ -18,10 +18,11 @@ from policy_service.policy.engines.abac_conditions import AllOf, Node, Reader
 from policy_service.policy.engines.abac_paths import Data, Path
 from policy_service.policy.engines.abac_patterns import Target, read_target
 from policy_service.policy.engines.abac_schema import ACES, check_policy
+from policy_service.policy.json_text import read_json_file
 from policy_service.policy.names import action_uid
 from policy_service.policy.scope import LIMITS, Key, Keys, Needs, Scope
 from policy_service.policy.sentences import write_line
-from policy_service.policy.values import NotJson, read_json
+from policy_service.policy.values import NotJson
 
 if TYPE_CHECKING:
     # facts know slices, and slices know the engines
@@ -77,7 +78,7 @@ def parse(path: str, text: str) -> tuple[tuple[AbacPolicy, ...], list[Finding]]:
     Where there is a finding, there are no policies. A finding has the line of the policy's `uid`.
     """
     try:
-        raw = read_json(text)
+        raw = read_json_file(text)
     except NotJson as error:
         return (), [Finding(path, error.line, write_line(str(error)))]
     policies: list[AbacPolicy] = []

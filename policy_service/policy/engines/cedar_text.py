@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 from policy_service.model import Finding
@@ -22,7 +23,8 @@ _TOKEN = re.compile(
     r"|(?P<mark>&&|\|\||==|!=|<=|>=|::|[@.,;:(){}\[\]<>+\-*/%!=?])"
     r"|(?P<number>[0-9]++)"
 )
-_QUOTED = re.compile(r"`([^`]+)`|: (\w+)$")
+_QUOTED = re.compile(r"`([^`]+)`|'([^'\s]+)'|: (\w+)$")
+_DECLARES = frozenset({"entity", "action", "type", "namespace"})
 _ESCAPE = re.compile(r"\\(?:u\{([0-9A-Fa-f_]*[0-9A-Fa-f][0-9A-Fa-f_]*)\}|x([0-9A-Fa-f]{2})|(.))")
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 _CLOSES = {")": "(", "]": "[", "}": "{", ">": "<"}
@@ -214,9 +216,20 @@ def find_line(text: str, message: str, parse_text: Callable[[str], object]) -> i
             end = tokens[middle].start + len(tokens[middle].text)
             low, high = (middle + 1, high) if _only_ends(text[:end], parse_text) else (low, middle)
         return line_of(text, tokens[low].start)
-    quoted = {name or bare for name, bare in _QUOTED.findall(message)}
-    lines = {line_of(text, token.start) for token in tokens if token.text in quoted}
-    return lines.pop() if len(lines) == 1 else 1
+    quoted = {"".join(names) for names in _QUOTED.findall(message)}
+    if "declared twice" in message:
+        names = quoted | {name.rpartition("::")[2] for name in quoted}
+        lines = [
+            line_of(text, name.start)
+            for word, name in pairwise(tokens)
+            if word.text in _DECLARES and name.text in names
+        ]
+        return lines[-1] if lines else 1
+    # a token as it is quoted, or else the text that holds what is quoted
+    found = [token for token in tokens if token.text in quoted]
+    found = found or [token for token in tokens if any(name in token.text for name in quoted)]
+    lines = list({line_of(text, token.start) for token in found})
+    return lines[0] if len(lines) == 1 else 1
 
 
 def _only_ends(text: str, parse_text: Callable[[str], object]) -> bool:

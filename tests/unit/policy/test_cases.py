@@ -120,11 +120,11 @@ def test_only_the_platform_s_cases_speak_as_the_service() -> None:
 @pytest.mark.parametrize(
     ("item", "sentence"),
     [
-        ("subject: user:a, action: read, resource: doc:d", "cases.0: 'expect' is a required property"),
+        ("subject: user:a, action: read, resource: doc:d", "cases.0: `expect` is missing"),
         ("action: read, resource: doc:d, expect: deny", "cases.0: "),
         (ONE + ", subjects: [user:b]", "cases.0: "),
-        (ONE.replace("allow", "maybe"), "cases.0.expect: 'maybe' is not one of ['allow', 'deny']"),
-        (ONE + ", reason: [x]", "cases.0: Additional properties are not allowed ('reason' was unexpected)"),
+        (ONE.replace("allow", "maybe"), "cases.0.expect: write `allow` or `deny`"),
+        (ONE + ", reason: [x]", "cases.0: `reason` is not known here, write one of `name`"),
         (ONE + ", as: root", "cases.0.as: "),
         (ONE + ", reasons: x", "cases.0.reasons: "),
         (ONE + ", context: x", "cases.0.context: "),
@@ -155,15 +155,19 @@ def test_a_subject_that_names_no_entity_is_a_finding_and_so_are_all_of_them() ->
     ("text", "line", "sentence"),
     [
         ("cases: [\n", 2, "invalid YAML"),
-        ("cases: []\nx: 1\n", 1, "the file: Additional properties"),
+        ("cases: []\nx: 1\n", 1, "the file: `x` is not known here, write one of `entities`, `groups`, `cases`"),
         ("x: 1\n", 1, "the file: "),
         ("", 1, "the file: "),
-        ("cases: 1\n", 1, "cases: 1 is not of type 'array'"),
+        ("cases: 1\n", 1, "cases: must be a list"),
         ("groups: {a: [x]}\ncases: []\n", 1, "groups.a.0: "),
         ("groups:\n  a: user:x\ncases: []\n", 2, "groups.a: "),
         ("entities: 1\ncases: []\n", 1, "entities: "),
         ("entities:\n  - {uid: {type: a, id: b}}\n  - {}\ncases: []\n", 3, "`uid` names no entity"),
-        ("entities:\n  - {uid: {type: Group, id: b}}\ncases: []\n", 2, "`group:b` has a type that only the service"),
+        (
+            "entities:\n  - {uid: {type: Group, id: b}}\ncases: []\n",
+            2,
+            "`Group` is a type that only the service may make, give `group:b` another",
+        ),
     ],
 )
 def test_a_file_of_another_form_is_a_finding(text: str, line: int, sentence: str) -> None:

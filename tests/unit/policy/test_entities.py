@@ -103,7 +103,7 @@ def test_cases_may_bring_entities_of_the_service() -> None:
         ("{}", 1, "no list"),
         ('[\n {"uid": {"type": "a", "id": "b"}},\n {"uid": {"type": "a", "id": "b"}}\n]', 3, "stands twice"),
         ('[\n\n {"attrs": {}, "uid": {"type": "a b", "id": "c"}}\n]', 3, "no type"),
-        ('[\n {"uid": {"type": "a", "id": "b"}, "uid": {"type": "a", "id": "c"}}\n]', 1, "twice"),
+        ('[\n {"uid": {"type": "a", "id": "b"}, "uid": {"type": "a", "id": "c"}}\n]', 2, "twice"),
         ('[\n {"uid": }\n]', 2, "invalid JSON"),
         ("[NaN]", 1, "NaN"),
         ("[" * 100_000, 1, "nested deeper"),

@@ -109,7 +109,7 @@ def test_references_to_actions_are_resolved_as_cedar_does(reference, parent):
         ("}", "1: `}` closes nothing that is open"),
         ("entity A;\nentity B\nentity C;", "3: invalid schema: unexpected token `entity`"),
         ("entity A {\n x: Foo };", "2: invalid schema: failed to resolve type: Foo"),
-        ("entity A;\nentity A;", "1: invalid schema: `A` is declared twice"),
+        ("entity A;\nentity A;", "2: invalid schema: `A` is declared twice"),
         ("entity A = {x: PolicyService::Nope};", "1: invalid schema: failed to resolve type: PolicyService::Nope"),
         ("entity user; namespace X { entity user; }", "1: invalid schema: definition of `X::user` illegally shadows"),
         ("#", "1: `#` is no part of Cedar"),
