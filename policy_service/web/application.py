@@ -14,9 +14,10 @@ from policy_service.access.authorize import Service
 from policy_service.audit.decision_log import DecisionLog
 from policy_service.bundles.current import Bundles
 from policy_service.config import Settings
+from policy_service.errors import PolicyServiceError
 from policy_service.identity.keys import KeyRing
 from policy_service.web import authzen, authzen_api, docs_page
-from policy_service.web.errors import Headers, problem
+from policy_service.web.errors import Headers, problem, refuse
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -91,6 +92,7 @@ def mount(service: Service) -> Flask:
     app.url_map.add(Rule("/", endpoint="other", strict_slashes=False))
     app.url_map.add(Rule("/<path:path>", endpoint="other", strict_slashes=False))
     app.register_error_handler(HTTPException, _refuse)
+    app.register_error_handler(PolicyServiceError, _refuse)
     return app
 
 
@@ -115,10 +117,12 @@ def _read_body(environ: dict[str, Any]) -> bytes:
     return environ["wsgi.input"].read(limit)  # type: ignore[no-any-return]
 
 
-def _refuse(error: HTTPException) -> Response:
-    """Flask's own refusals in the service's words."""
-    status = error.code or 500
-    headers = [(name, value) for name, value in error.get_headers() if name.lower() == "allow"]
-    answer = problem(status, (error.name or "error").lower(), headers)
+def _refuse(error: HTTPException | PolicyServiceError) -> Response:
+    """Flask's own refusals, and those of the docs page, in the service's words."""
+    if isinstance(error, PolicyServiceError):
+        answer = refuse(error)
+    else:
+        headers = [(name, value) for name, value in error.get_headers() if name.lower() == "allow"]
+        answer = problem(error.code or 500, (error.name or "error").lower(), headers)
     request_id = authzen.request_id_of(request.headers.get("X-Request-ID"))
-    return Response(answer.body, status, [*answer.headers, (authzen.REQUEST_ID, request_id)])
+    return Response(answer.body, answer.status, [*answer.headers, (authzen.REQUEST_ID, request_id)])

@@ -82,6 +82,7 @@ _WELL_KNOWN = (
 def publish(app: Flask, mount: View) -> dict[str, Any]:
     """Serve the decision API by `mount`, and give the OpenAPI document that describes it."""
     api = _smorest.Api(app)
+    api.DEFAULT_ERROR_RESPONSE_NAME = None  # what is refused stands at each operation
     for name, schema in SCHEMAS.items():
         api.spec.components.schema(name, schema)
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
@@ -104,6 +105,9 @@ def publish(app: Flask, mount: View) -> dict[str, Any]:
     _serve(blueprint, mount, "/healthz", "GET", _operation("health", "Can it decide?", refer("Health"), refusals))
     api.register_blueprint(blueprint)
     document: dict[str, Any] = api.spec.to_dict()
+    # flask-smorest adds schemas of its own, of errors and pages that nothing here sends
+    schemas = document["components"]["schemas"]
+    document["components"]["schemas"] = {name: schema for name, schema in schemas.items() if name in SCHEMAS}
     return document
 
 

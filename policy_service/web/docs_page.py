@@ -5,13 +5,16 @@ The page's Swagger UI reads OpenAPI 3.0, so it gets a rendition of the 3.1 docum
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from swagger_ui_bundle import swagger_ui_path
-from werkzeug.exceptions import NotFound
+
+from policy_service.web.authzen import REQUEST_ID, request_id_of
+from policy_service.web.errors import NotFound, WrongMethod
 
 ASSETS = {
     "swagger-ui.css": "text/css; charset=utf-8",
@@ -22,6 +25,9 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+
+# all, so that a page answers another method itself: what takes any path would say that there is nothing
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -54,29 +60,21 @@ def show(document: dict[str, Any]) -> Blueprint:
     """A blueprint with `/openapi.json` and the page `/docs`."""
     pages = Blueprint("docs", __name__)
     exact = orjson.dumps(document, option=orjson.OPT_INDENT_2)
-    rendition = orjson.dumps(render(document))
+    # requests go where the page came from: its policy lets them go nowhere else, whatever the public URL is
+    rendition = orjson.dumps(render({**document, "servers": [{"url": "..", "description": "this service"}]}))
+    for name, path, body, kind in (
+        ("openapi", "/openapi.json", exact, "application/json"),
+        ("page", "/docs", _PAGE.encode(), "text/html; charset=utf-8"),
+        ("rendition", "/docs/openapi.json", rendition, "application/json"),
+        ("start", "/docs/assets/start.js", _START.encode(), "text/javascript; charset=utf-8"),
+    ):
+        pages.add_url_rule(path, name, _give(body, kind), methods=_METHODS)
 
-    @pages.get("/openapi.json")
-    def openapi() -> Response:
-        return _serve(exact, "application/json")
-
-    @pages.get("/docs")
-    def page() -> Response:
-        return _serve(_PAGE.encode(), "text/html; charset=utf-8")
-
-    @pages.get("/docs/openapi.json")
-    def openapi_rendition() -> Response:
-        return _serve(rendition, "application/json")
-
-    @pages.get("/docs/assets/start.js")
-    def start() -> Response:
-        return _serve(_START.encode(), "text/javascript; charset=utf-8")
-
-    @pages.get("/docs/assets/<name>")
+    @pages.route("/docs/assets/<name>", methods=_METHODS)
     def asset(name: str) -> Response:
         kind = ASSETS.get(name)
         if kind is None:
-            raise NotFound
+            raise NotFound("the page has no such part, see /docs")
         return _serve((Path(swagger_ui_path) / name).read_bytes(), kind)
 
     return pages
@@ -103,8 +101,15 @@ def render(schema: Any) -> Any:
     return said
 
 
+def _give(body: bytes, kind: str) -> Callable[[], Response]:
+    return lambda: _serve(body, kind)
+
+
 def _serve(body: bytes, kind: str) -> Response:
+    if request.method not in ("GET", "HEAD"):
+        raise WrongMethod("GET, HEAD")
     headers = {
+        REQUEST_ID: request_id_of(request.headers.get(REQUEST_ID)),
         "Content-Security-Policy": POLICY,
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",

@@ -142,6 +142,33 @@ def test_the_docs_page_fetches_nothing_from_elsewhere(browser: FlaskClient) -> N
     assert browser.get("/docs/openapi.json").get_json()["openapi"] == "3.0.3"
 
 
+def test_what_is_tried_on_the_page_goes_where_the_page_came_from(browser: FlaskClient) -> None:
+    """Its policy forbids any other place, and the public URL may name one: `localhost` for `127.0.0.1` does."""
+    assert [server["url"] for server in browser.get("/docs/openapi.json").get_json()["servers"]] == [".."]
+    assert [server["url"] for server in browser.get("/openapi.json").get_json()["servers"]] == [
+        "https://pdp.example.com"
+    ]
+
+
+DOCS = ["/docs", "/openapi.json", "/docs/openapi.json", "/docs/assets/start.js", "/docs/assets/swagger-ui.css"]
+
+
+@pytest.mark.parametrize("path", DOCS)
+def test_the_docs_page_says_the_request_id(browser: FlaskClient, path: str) -> None:
+    for method in ("GET", "HEAD", "POST"):
+        response = browser.open(path, method=method, headers={"x-request-id": "mine"})
+        assert response.headers.getlist("x-request-id") == ["mine"]
+    assert browser.get(path).headers["x-request-id"]
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST", "PATCH", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("path", DOCS)
+def test_the_docs_page_is_read_only(browser: FlaskClient, path: str, method: str) -> None:
+    response = browser.open(path, method=method)
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD")
+    assert response.headers["content-type"] == "application/problem+json"
+
+
 @pytest.mark.parametrize("name", ["index.html", "oauth2-redirect.html", "../__init__.py", "%2e%2e/__init__.py"])
 def test_the_docs_page_gives_out_its_own_assets_only(browser: FlaskClient, name: str) -> None:
     assert browser.get(f"/docs/assets/{name}").status_code == 404

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -84,6 +85,16 @@ def test_it_describes_each_endpoint(document: dict[str, Any]) -> None:
 def test_its_schemas_are_schemas(document: dict[str, Any]) -> None:
     for schema in document["components"]["schemas"].values():
         Draft202012Validator.check_schema(schema)
+
+
+def test_it_holds_what_it_refers_to_and_nothing_else(document: dict[str, Any]) -> None:
+    """flask-smorest's own description of errors and pages is not true here."""
+    refers = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(document)))
+    assert refers == set(document["components"]["schemas"])
+    assert "responses" not in document["components"]
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            assert isinstance(operation, list) or "default" not in operation["responses"]
 
 
 def test_its_examples_are_right_and_answered(document: dict[str, Any], client: Client) -> None:
