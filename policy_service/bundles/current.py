@@ -118,7 +118,7 @@ class Bundles:
                 if os.path.isdir(self.tenants):
                     self.entries.drop(name)
                 return True
-            source = read_still(folder, tenant_root(name))
+            source = read_still(folder, tenant_root(name), self.quiet)
             if source is None:
                 return False
             judged = self._judge(name, folder, source, entry.serving)
@@ -187,7 +187,7 @@ class Bundles:
     def _rebuild_platform(self) -> bool:
         with self._platform_lock:
             entry = self._platform
-            source = read_still(self.policies, PLATFORM_ROOT)
+            source = read_still(self.policies, PLATFORM_ROOT, self.quiet)
             if source is None or entry is None:
                 return False
             candidate = platform_candidate(self.store, self.policies, source)

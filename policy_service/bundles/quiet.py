@@ -13,9 +13,12 @@ QUIET = 0.2  # seconds without a change before anything is read
 PATIENCE = 5.0  # how long a first load waits for files that keep changing
 
 
-def read_still(folder: Path, root: str) -> Source | None:
-    """What the folder holds; none where it moved while it was read."""
+def read_still(folder: Path, root: str, quiet: float) -> Source | None:
+    """What the folder holds; none where it moved while it was read, or less than `quiet` seconds before."""
     source = read_layer(folder, root)
+    # events come late, and may say that it is quiet while the next file is being written
+    if -1 < time.time() - source.changed_at < quiet:
+        return None
     return source if signature(folder) == source.signature else None
 
 

@@ -259,7 +259,6 @@ def swap(link: Path, target: Path) -> None:
     os.replace(fresh, link)
 
 
-@pytest.mark.xfail(strict=False, reason="a rebuild trusts the time of the events, not that of the files")
 def test_half_a_checkout_is_never_served(open_house: Callable[..., House]) -> None:
     house = open_house(lambda folder: write_over(folder, "v1"))
     known = learn(house.settings)

@@ -233,18 +233,24 @@ def _request(question: Question, context: Mapping[str, Value]) -> dict[str, Any]
 
 def _read(cedar_set: CedarSet, result: cedarpy.AuthzResult, entities: str) -> Outcome:
     diagnostics = result.diagnostics
-    errors, reasons, named = diagnostics.errors, diagnostics.reasons, cedar_set.named
-    if reasons and not errors:
-        return Outcome(tuple([named[reason] for reason in reasons]))
+    errors, named = diagnostics.errors, cedar_set.named
+    # cedarpy gives them in no order, and equal requests get equal answers
+    satisfied = tuple([named[reason] for reason in sorted(diagnostics.reasons, key=_position)])
+    if satisfied and not errors:
+        return Outcome(satisfied)
     if result.decision is cedarpy.Decision.NoDecision:
         return _fail_all(cedar_set, "; ".join(errors).replace(_ENTITIES + entities, "entities"))
-    failed = []
+    failed: dict[str, str] = {}
     for error in errors:
         told = _FAILED.match(error)
         if told is None:
             return _fail_all(cedar_set, error)
-        failed.append(Failure(named[told[1]], told[2]))
-    return Outcome(tuple([named[reason] for reason in reasons]), tuple(failed))
+        failed[told[1]] = told[2]
+    return Outcome(satisfied, tuple(Failure(named[name], failed[name]) for name in sorted(failed, key=_position)))
+
+
+def _position(name: str) -> int:
+    return int(name[len("policy") :])
 
 
 def _fail_all(cedar_set: CedarSet, why: str) -> Outcome:

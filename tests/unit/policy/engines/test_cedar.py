@@ -385,3 +385,10 @@ def test_conditions_alone_are_asked_where_the_scope_is_known_to_match():
     chosen = compile_slice(parsed(text))
     outcome = cedar.evaluate(chosen.cedar, facts(Entity(ALICE, {"a": True}), needs=chosen.needs))
     assert satisfied(outcome) == ["in"]
+
+
+def test_reasons_and_errors_are_in_the_order_of_the_policies():
+    satisfied_text = "".join(f'@id("s{n}") permit(principal, action, resource);' for n in range(30))
+    assert satisfied(decide(satisfied_text)) == [f"s{n}" for n in range(30)]
+    failing = "".join(f'@id("f{n}") forbid(principal, action, resource) when {{ principal.x }};' for n in range(30))
+    assert [name for name, _ in failed(decide(failing))] == [f"f{n}" for n in range(30)]
