@@ -9,6 +9,7 @@ exactly; else a record of its canonical text, which can be compared for equality
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
@@ -25,6 +26,7 @@ ESCAPES = frozenset({"__entity", "__extn", "__expr", NUMBER})
 EXTENSIONS = frozenset({"ip", "decimal", "datetime", "duration"})
 
 _LONG = 2**63
+_DECIMAL = re.compile(r"-?\d{1,15}\.\d{1,4}", re.ASCII)
 # the largest double; I-JSON (RFC 7493 §2.2) asks senders to stay within it
 _DOUBLE = Decimal("1.7976931348623157e308")
 _TINY = -400
@@ -188,10 +190,17 @@ def _read_escape(raw: dict[str, Any], trusted: bool, where: str) -> Value:
         if name == "__entity" and body.keys() == {"type", "id"} and is_cedar_path(body["type"]):
             return Uid(body["type"], body["id"])
         if name == "__extn" and body.keys() == {"fn", "arg"} and body["fn"] in EXTENSIONS:
+            # a decimal is one value however it is written, for each engine and in the log
+            if body["fn"] == "decimal" and _is_decimal(body["arg"]):
+                return Decimal(body["arg"])
             return Extension(body["fn"], body["arg"])
     raise ValueError(
         f'`{name}`{place} can\'t be read, write {{"__entity": {{"type", "id"}}}} or {{"__extn": {{"fn", "arg"}}}}'
     )
+
+
+def _is_decimal(text: str) -> bool:
+    return _DECIMAL.fullmatch(text) is not None and -_LONG <= int(Decimal(text).scaleb(4)) < _LONG
 
 
 def dumps(value: Any) -> bytes:

@@ -229,7 +229,6 @@ def test_what_was_decided_is_decided_again_from_its_record(house: House) -> None
     assert {record["decision"] for record in records} == {True, False}
 
 
-@pytest.mark.xfail(strict=False, reason="facts write a decimal of Cedar's form and a number alike, py-abac reads two")
 def test_a_decimal_is_read_as_it_was_however_a_file_wrote_it(house: House) -> None:
     fill(house.folder("acme"), FILES)
     house.ask("acme", [question("alice", "weigh", "doc:d2"), question("alice", "weigh", "doc:d3")])

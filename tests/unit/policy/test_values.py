@@ -114,6 +114,17 @@ def test_files_hold_references_and_extension_values():
     assert read_value(read_json(dumps(value)), trusted=True) == value
 
 
+def test_a_decimal_of_a_file_is_the_number_it_says():
+    def read(text):
+        return read_value({"__extn": {"fn": "decimal", "arg": text}}, trusted=True)
+
+    assert read("2.50") == read_value(Decimal("2.5"))
+    assert plain(read("-2.5")) == -2.5
+    # what Cedar can't read stays what it is, for the finding that says so
+    assert read("999999999999999.9") == Extension("decimal", "999999999999999.9")
+    assert read("2") == Extension("decimal", "2")
+
+
 def test_plain_values_for_the_other_engines():
     value = {"n": Decimal("1.5"), "who": Uid("user", "a"), "ip": Extension("ip", "::1"), "set": [1, True, "x"]}
     assert plain(value) == {"n": 1.5, "who": {"type": "user", "id": "a"}, "ip": "::1", "set": [1, True, "x"]}
