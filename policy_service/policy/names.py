@@ -25,6 +25,8 @@ REMEMBERED = 200
 
 _IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
 _TYPE = re.compile(rf"{_IDENTIFIER}(::{_IDENTIFIER})*", re.ASCII)
+# the first colon that is none of a `::`; ids of requests are read too, so it takes no longer than to look at each letter
+_SEPARATOR = re.compile(r"(?<!:)(?:::)*+:(?!:)")
 # what Cedar's grammar refuses as an identifier, and the namespace it keeps for itself
 _WORDS = frozenset({"true", "false", "if", "then", "else", "in", "is", "like", "has", "__cedar"})
 
@@ -84,10 +86,11 @@ def entity_uid(text: str) -> Uid:
     In the type, a `::` of Cedar may be written as it is or as `.`: `Inventory.Host:web-1`. The id is
     everything after the first single colon. A text of another form is a `RequestError`.
     """
-    match = re.match(r"((?:[^:]|::)+?):(?!:)(.*)\Z", text, re.DOTALL)
-    if not match or not match[2]:
+    match = _SEPARATOR.search(text)
+    kind, name = (text[: match.end() - 1], text[match.end() :]) if match else ("", "")
+    if not kind or not name:
         raise RequestError(f"`{text}` names no entity, write `type:id`, for example `user:alice`")
-    kind, name = match[1].replace(".", "::"), match[2]
+    kind = kind.replace(".", "::")
     return Uid(GROUP, name) if kind == "group" else Uid(cedar_type(kind), name)
 
 

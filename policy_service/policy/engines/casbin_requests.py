@@ -85,7 +85,8 @@ class Asked:
         uid = question.principal if target == "subject" else question.resource
         sure = {f"{GROUP_PREFIX}{parent.id}" for parent in self._parents(target) if parent.type == GROUP}
         sure.update(self._roles.typed.get(uid, ()))
-        if self._roles.is_role(uid.id):
+        # an id that is longer than every name of the folder is none of them: it may be as long as a request
+        if len(uid.id) > self._roles.longest or self._roles.is_role(uid.id):
             return sure, set()
         other = read_typed(uid.id)
         if other is None or other.type == uid.type:

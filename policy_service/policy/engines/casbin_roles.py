@@ -29,14 +29,15 @@ class Link(NamedTuple):
 class Roles:
     """Who leads to whom, for each role function (`g`, `g2`…).
 
-    `up` and `down` are the lines read in both directions, `roles` all names on the right of a line, and
-    `typed` the names that the folder writes as `<type>:<id>`, by the entity they name.
+    `up` and `down` are the lines read in both directions, `roles` all names on the right of a line, `typed`
+    the names that the folder writes as `<type>:<id>`, by the entity they name, and `longest` how long names are.
     """
 
     up: Mapping[str, Mapping[str, tuple[str, ...]]]
     down: Mapping[str, Mapping[str, tuple[str, ...]]]
     roles: frozenset[str]
     typed: Mapping[Uid, tuple[str, ...]]
+    longest: int
 
     def is_role(self, name: str) -> bool:
         """Whether no request has `name` by carrying it as an id."""
@@ -68,7 +69,9 @@ def build_roles(links: Iterable[Link], named: Iterable[str]) -> Roles:
         uid = read_typed(name)
         if uid is not None and name not in roles and not name.startswith(GROUP_PREFIX):
             typed.setdefault(uid, []).append(name)
-    return Roles(_freeze(up), _freeze(down), frozenset(roles), {uid: tuple(texts) for uid, texts in typed.items()})
+    by_uid = {uid: tuple(texts) for uid, texts in typed.items()}
+    longest = max(map(len, (*names, *roles)), default=0)
+    return Roles(_freeze(up), _freeze(down), frozenset(roles), by_uid, longest)
 
 
 def read_typed(name: str) -> Uid | None:

@@ -55,6 +55,8 @@ def test_actions(name, uid):
         ("Inventory::Host:web-1", Uid("Inventory::Host", "web-1")),
         ("route:/todos/{id}", Uid("route", "/todos/{id}")),
         ("urn:a:b", Uid("urn", "a:b")),
+        ("A::B:c::d", Uid("A::B", "c::d")),
+        ("A::B::C:d", Uid("A::B::C", "d")),
     ],
 )
 def test_entities_in_files(text, uid):
@@ -62,7 +64,7 @@ def test_entities_in_files(text, uid):
     assert entity_uid(entity_text(uid)) == uid
 
 
-@pytest.mark.parametrize("text", ["alice", ":alice", "user:", "", "user"])
+@pytest.mark.parametrize("text", ["alice", ":alice", "user:", "", "user", "A::b", "::", "::::a", ":a:b"])
 def test_an_entity_without_type_or_id_is_refused(text):
     with pytest.raises(RequestError, match="names no entity, write `type:id`"):
         entity_uid(text)
