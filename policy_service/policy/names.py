@@ -25,7 +25,7 @@ REMEMBERED = 200
 
 _IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
 _TYPE = re.compile(rf"{_IDENTIFIER}(::{_IDENTIFIER})*", re.ASCII)
-# the first colon that is none of a `::`; ids of requests are read too, so it takes no longer than to look at each letter
+# the first colon that is none of a `::`; ids of requests are read too, so it looks at each letter once
 _SEPARATOR = re.compile(r"(?<!:)(?:::)*+:(?!:)")
 # what Cedar's grammar refuses as an identifier, and the namespace it keeps for itself
 _WORDS = frozenset({"true", "false", "if", "then", "else", "in", "is", "like", "has", "__cedar"})

@@ -24,7 +24,7 @@ def test_reserved_and_impossible_types_are_escaped_so_that_cedar_takes_them(name
     escaped = cedar_type(name)
     assert escaped.startswith("Escaped_")
     assert request_type(escaped) == name
-    policies = 'permit(principal, action, resource);'
+    policies = "permit(principal, action, resource);"
     request = {"principal": {"type": escaped, "id": "x"}, "action": 'Action::"a"', "resource": 'a::"b"', "context": {}}
     entities = [{"uid": {"type": escaped, "id": "x"}, "attrs": {}, "parents": []}]
     assert cedarpy.is_authorized(request, policies, entities).allowed
