@@ -152,8 +152,13 @@ def _report_health(service: Service) -> Answer:
 
 @lru_cache(maxsize=4096)
 def _read_address(text: str) -> str:
-    """The address itself; nothing where it is none, as behind a socket of the file system."""
+    """The address itself; nothing where it is none, as behind a socket of the file system.
+
+    On a socket that takes both, an IPv4 address comes as `::ffff:10.1.2.3`, which is in no IPv4 range to Cedar, and
+    an address of the link comes with its zone (`fe80::1%eth0`), which Cedar can't read.
+    """
     try:
-        return str(ip_address(text))
+        address = ip_address(text.partition("%")[0])
     except ValueError:
         return ""
+    return str(getattr(address, "ipv4_mapped", None) or address)
