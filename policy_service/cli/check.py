@@ -19,7 +19,7 @@ Examples:
 """
 
 
-@click.command(epilog=_EPILOG)
+@click.command(epilog=_EPILOG, short_help="Say what is wrong with the policy files.")
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @with_settings("policies", "tenants")
 @click.option("--json", "as_json", is_flag=True, help="Print findings, warnings and summary as JSON.")

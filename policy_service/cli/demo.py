@@ -25,13 +25,9 @@ from policy_service.identity import keys
 
 TENANTS = ("citadel", "acme")
 _MORTY = {"type": "user", "id": "CiRmZDE2MTRkMy1jMzlhLTQ3ODEtYjdiZC04Yjk2ZjVhNTEwMGQSBWxvY2Fs"}
-_UPDATE = {"name": "can_update_todo"}
-_CAROL = {"type": "user", "id": "carol"}
+_ALICE, _CAROL = {"type": "user", "id": "alice"}, {"type": "user", "id": "carol"}
+_HOST = {"type": "host", "id": "web-1"}
 _WAIT_SECONDS = 60
-
-
-def _todo(owner: str) -> dict[str, Any]:
-    return {"type": "todo", "id": "1", "properties": {"ownerID": owner}}
 
 
 # what it shows, whose key it needs, path, body
@@ -40,16 +36,20 @@ TRIES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
         "an allow: Morty updates his own todo",
         "citadel",
         "/access/v1/evaluation",
-        {"subject": _MORTY, "action": _UPDATE, "resource": _todo("morty@the-citadel.com")},
-    ),
-    (
-        "a deny with its reasons: Morty updates Rick's",
-        "citadel",
-        "/access/v1/evaluation",
         {
             "subject": _MORTY,
-            "action": _UPDATE,
-            "resource": _todo("rick@the-citadel.com"),
+            "action": {"name": "can_update_todo"},
+            "resource": {"type": "todo", "id": "1", "properties": {"ownerID": "morty@the-citadel.com"}},
+        },
+    ),
+    (
+        "a deny with its reasons: Alice, an administrator, deletes a host in production",
+        "acme",
+        "/access/v1/evaluation",
+        {
+            "subject": _ALICE,
+            "action": {"name": "PolicyService::delete"},
+            "resource": _HOST,
             "options": {"explain": "reasons"},
         },
     ),
@@ -59,7 +59,7 @@ TRIES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
         "/access/v1/evaluations",
         {
             "subject": _CAROL,
-            "resource": {"type": "host", "id": "web-1"},
+            "resource": _HOST,
             "evaluations": [
                 {"action": {"name": "PolicyService::read"}},
                 {"action": {"name": "PolicyService::update"}},

@@ -11,7 +11,7 @@ from rich.markup import escape
 from policy_service.access.facts import fetch
 from policy_service.bundles.load import load
 from policy_service.cli.options import read_settings, with_settings
-from policy_service.cli.output import console, print_json
+from policy_service.cli.output import console, print_json, visible
 from policy_service.errors import Refused
 from policy_service.model import Act, Decision, Extension, Policy, Request, Thing
 from policy_service.policy.decide import decide
@@ -23,8 +23,9 @@ from policy_service.policy.values import read_json
 _EPILOG = """\b
 Examples:
   policy-service evaluate acme --subject user:alice --action PolicyService::read --resource host:web-1
-  policy-service evaluate citadel --subject user:morty --action can_update_todo --resource todo:1 \\
-    --resource-properties '{"ownerID": "morty@the-citadel.com"}' --json
+  policy-service evaluate citadel --action can_update_todo \\
+    --subject user:guest --subject-properties '{"roles": ["editor"], "email": "guest@example.com"}' \\
+    --resource todo:1 --resource-properties '{"ownerID": "guest@example.com"}' --json
 """
 
 
@@ -42,7 +43,7 @@ def _read_object(_ctx: click.Context, _param: click.Parameter, value: str) -> di
 _OBJECT: dict[str, Any] = {"callback": _read_object, "default": "{}", "metavar": "JSON"}
 
 
-@click.command(epilog=_EPILOG)
+@click.command(epilog=_EPILOG, short_help="Decide one request from the files and say why.")
 @click.argument("tenant")
 @click.option("--subject", required=True, metavar="TYPE:ID", help="Who asks.")
 @click.option("--action", required=True, metavar="NAME", help="What is to be done.")
@@ -104,7 +105,7 @@ def _print(decision: Decision) -> None:
     for policy in decision.reasons:
         out.print(f"  {policy.effect.value} {_place(policy)}", soft_wrap=True)
     for failure in decision.errors:
-        out.print(f"  [yellow]failed[/] {_place(failure.policy)}\n    {escape(failure.why)}", soft_wrap=True)
+        out.print(f"  [yellow]failed[/] {_place(failure.policy)}\n    {escape(visible(failure.why))}", soft_wrap=True)
     if not decision.reasons:
         if decision.unsatisfied:
             out.print("  nothing permits it; these could have:")
@@ -117,4 +118,4 @@ def _print(decision: Decision) -> None:
 
 def _place(policy: Policy) -> str:
     message = f": {policy.message}" if policy.message else ""
-    return escape(f"{policy.id} ({policy.engine.value}, {policy.file}:{policy.line}){message}")
+    return escape(visible(f"{policy.id} ({policy.engine.value}, {policy.file}:{policy.line}){message}"))

@@ -27,12 +27,12 @@ Example:
 """
 
 
-@click.group(cls=Commands)
+@click.group(cls=Commands, short_help="Give out API keys, list them, take them back.")
 def key() -> None:
     """Give out API keys, list them, take them back; a change is live at once in every worker."""
 
 
-@key.command(epilog=_NEW)
+@key.command(epilog=_NEW, short_help="Make a key and print it.")
 @click.argument("tenant")
 @with_settings("tenants")
 @click.option("--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="What it may do; `decide` if absent.")
@@ -48,7 +48,7 @@ def new(tenant: str, scopes: tuple[str, ...], subject: str | None, expires: str 
     click.echo(token)
 
 
-@key.command("list", epilog=_LIST)
+@key.command("list", epilog=_LIST, short_help="Show the keys of a tenant, without their secrets.")
 @click.argument("tenant")
 @with_settings("tenants")
 @click.option("--json", "as_json", is_flag=True, help="Print the keys as JSON.")

@@ -15,7 +15,7 @@ from rich.markup import escape
 from policy_service.audit.reader import read
 from policy_service.audit.records import dumps
 from policy_service.cli.options import read_settings, with_settings
-from policy_service.cli.output import console
+from policy_service.cli.output import console, visible
 
 _EPILOG = """\b
 Examples:
@@ -39,47 +39,67 @@ def _read_time(_ctx: click.Context, _param: click.Parameter, value: str | None) 
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def _read_subject(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    if value is not None and ":" not in value:
+        raise click.BadParameter(f"`{value}` names no subject, write `TYPE:ID`, for example `user:alice`")
+    return value
+
+
 @click.command(epilog=_EPILOG)
 @with_settings("data")
 @click.option("--tenant", help="Only decisions of this tenant.")
-@click.option("--subject", metavar="TYPE:ID", help="Only decisions about this subject.")
+@click.option("--subject", metavar="TYPE:ID", callback=_read_subject, help="Only decisions about this subject.")
 @click.option("--decision", type=click.Choice(["allow", "deny"]), help="Only allows or only denies.")
 @click.option(
     "--since", metavar="TIME", callback=_read_time, help="From this time on: RFC 3339, or how long ago (`2h`)."
 )
-@click.option("--until", metavar="TIME", callback=_read_time, help="Up to this time.")
+@click.option("--until", metavar="TIME", callback=_read_time, help="Before this time, written likewise.")
 @click.option("--follow", "-f", is_flag=True, help="Go on with what is written later, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print whole records, one JSON object a line.")
 def log(as_json: bool, data: Any, **filters: Any) -> None:
     """Read the decision log in order of time."""
     folder = read_settings({"data": data}).data / "log"
+    if not folder.is_dir():
+        click.echo(f"there is no decision log in {folder} yet, name the data folder of `serve` with --data", err=True)
     records = read(folder, report=lambda sentence: click.echo(sentence, err=True), **filters)
+    shown = False
     with contextlib.suppress(KeyboardInterrupt):
         for record in records:
+            shown = True
             if as_json:
                 click.echo(dumps(record).decode())
             else:
                 console().print(_line(record), soft_wrap=True)
             sys.stdout.flush()
+    if not shown and folder.is_dir() and not filters["follow"]:
+        click.echo(f"no decision in {folder} is one of those", err=True)
 
 
 def _line(record: Mapping[str, Any]) -> str:
     decision = "[green]allow[/green]" if record.get("decision") else "[red]deny [/red]"
     action = record.get("action") or {}
     parts = [
-        str(record.get("time", "")),
+        _show(record.get("time", "")),
         decision,
-        escape(str(record.get("tenant", ""))),
-        escape(_name(record.get("subject"))),
-        escape(str(action.get("name", action) if isinstance(action, Mapping) else action)),
-        escape(_name(record.get("resource"))),
-        f"[dim]{escape(_why(record))}[/dim]",
+        _show(record.get("tenant", "")),
+        _show(_name(record.get("subject"))),
+        _show(action.get("name", action) if isinstance(action, Mapping) else action),
+        _show(_name(record.get("resource"))),
+        f"[dim]{_show(_why(record), empty='')}[/dim]",
     ]
     return "  ".join(parts)
 
 
+def _show(value: Any, empty: str = "-") -> str:
+    return escape(visible(str(value))) or empty
+
+
 def _name(thing: Any) -> str:
-    return f"{thing.get('type')}:{thing.get('id')}" if isinstance(thing, Mapping) else str(thing)
+    """A subject or resource as people write it; nothing where an item of a batch could not be read so far."""
+    if not isinstance(thing, Mapping):
+        return str(thing)
+    kind, name = thing.get("type"), thing.get("id")
+    return f"{kind}:{name}" if kind or name else ""
 
 
 def _why(record: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ import click
 
 from policy_service import config
 from policy_service.config import PREFIX, Settings
+from policy_service.errors import Refused
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,11 +42,16 @@ def with_settings(*names: str) -> Callable[[F], F]:
         for name in reversed(names):
             flag = f"--{name.replace('_', '-')}"
             variable = f"{PREFIX}{name.upper()}"
-            shown = {**_SETTINGS[name], "help": f"{_SETTINGS[name]['help']}  [{variable}]"}
+            shown = {**_SETTINGS[name], "help": f"{_SETTINGS[name]['help']}  [{variable}{_say_default(name)}]"}
             command = click.option(flag, name, default=None, **shown)(command)
         return command
 
     return decorate
+
+
+def _say_default(name: str) -> str:
+    default = getattr(Settings(), name)
+    return "" if name == "public_url" or default is False or default == () else f", else {default}"
 
 
 def read_settings(given: dict[str, Any]) -> Settings:
@@ -54,3 +60,11 @@ def read_settings(given: dict[str, Any]) -> Settings:
     if isinstance(options.get("log_mask"), str):
         options["log_mask"] = tuple(part.strip() for part in options["log_mask"].split(",") if part.strip())
     return replace(config.read(), **options)
+
+
+def require_folders(settings: Settings, *names: str) -> None:
+    """See that the folders of these settings are there: a misspelt one would look like one without tenants."""
+    for name in names:
+        folder = getattr(settings, name)
+        if not folder.is_dir():
+            raise Refused(f"there is no folder {folder}, name the right one with --{name}")

@@ -27,8 +27,19 @@ def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
+        table.add_row(*(escape(visible(cell)) for cell in row))
     console().print(table)
+
+
+def visible(text: str) -> str:
+    """The text with an escape for each character that is none to look at.
+
+    Whoever sends a request chooses its ids: a line feed in one would be a line of its own in what is printed, and an
+    escape sequence would steer the terminal.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def console() -> Console:
@@ -39,7 +50,7 @@ def console() -> Console:
 def print_findings(findings: Iterable[Finding], *, warning: bool = False) -> None:
     """Findings as `path:line: sentence`, one a line, so that editors can open them."""
     for finding in findings:
-        click.echo(f"{finding}{' (warning)' if warning else ''}")
+        click.echo(visible(f"{finding}{' (warning)' if warning else ''}"))
 
 
 class Commands(click.Group):

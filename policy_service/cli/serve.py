@@ -10,7 +10,7 @@ import click
 from policy_service.audit.decision_log import DecisionLog
 from policy_service.bundles.current import Bundles
 from policy_service.cli.listener import find_port, listen, read_bind, write_address
-from policy_service.cli.options import SERVING, read_settings, with_settings
+from policy_service.cli.options import SERVING, read_settings, require_folders, with_settings
 from policy_service.config import Settings, check_public_url
 
 _EPILOG = """\b
@@ -27,7 +27,7 @@ def serve(**given: Any) -> None:
     """Answer decision requests until interrupted.
 
     Workers that die are started again; they end when this process ends. Exit code 2 where the platform layer
-    is missing, empty or refused, or where the address can't be listened on.
+    is missing, empty or refused, the folder of the tenants missing, or the address can't be listened on.
     """
     settings = read_settings(given)
     check_public_url(settings.public_url)
@@ -49,7 +49,8 @@ def place(settings: Settings, *, named: bool) -> Settings:
 
 
 def require_start(settings: Settings) -> None:
-    """See that workers can start: `Refused` where the platform's layer or the decision log can't be used."""
+    """See that workers can start: `Refused` where the files or the decision log can't be used."""
+    require_folders(settings, "tenants")
     log = DecisionLog(
         settings.data / "log",
         segment_bytes=settings.log_segment_bytes,

@@ -9,7 +9,7 @@ import click
 
 from policy_service.bundles.current import Bundles, TenantStatus
 from policy_service.bundles.load import load
-from policy_service.cli.options import FILES, read_settings, with_settings
+from policy_service.cli.options import FILES, read_settings, require_folders, with_settings
 from policy_service.cli.output import print_json, print_table
 from policy_service.config import Settings
 from policy_service.errors import Refused, UnknownTenant
@@ -35,7 +35,7 @@ class Row:
     cases_not_run: tuple[str, ...]
 
 
-@click.command(epilog=_EPILOG)
+@click.command(epilog=_EPILOG, short_help="Show what answers for each tenant, and what is wrong.")
 @click.argument("tenants_shown", metavar="[TENANT…]", nargs=-1)
 @with_settings(*FILES)
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
@@ -45,10 +45,11 @@ def status(tenants_shown: tuple[str, ...], as_json: bool, **given: Any) -> None:
     Reads the folders and what the workers wrote into the data folder, so it needs no running service.
     """
     settings = read_settings(given)
+    require_folders(settings, "policies", "tenants")
     known = {found.tenant: found for found in Bundles(settings).status()}
     for name in tenants_shown:
         if name not in known:
-            raise UnknownTenant(f"there is no tenant `{name}` in {settings.tenants}")
+            raise UnknownTenant(f"there is no tenant `{name}` in {settings.tenants}, a tenant is a folder there")
     ring = KeyRing(settings.tenants)
     rows = [_look(settings, ring, known[name]) for name in tenants_shown or known]
     if as_json:

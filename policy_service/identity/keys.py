@@ -213,7 +213,7 @@ def _read_expiry(text: str, now: datetime) -> datetime:
     try:
         end = now + timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else key_files.read_instant(text)
     except OverflowError:
-        raise Refused(f"`{text}` is too far away") from None
+        raise Refused(f"`{text}` is too far away, name an earlier time") from None
     except Refused as error:
         raise Refused(f"{error}, or as a duration: `12h`, `90d`, `4w`") from None
     if end <= now:

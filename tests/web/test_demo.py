@@ -47,6 +47,7 @@ def test_the_demo_prints_what_to_try(tmp_path: Path) -> None:
     allow, deny, batch = answers
     assert allow == {"decision": True}
     assert deny["decision"] is False
-    assert {policy["id"] for policy in deny["context"]["unsatisfied"]} >= {"todo-update-own"}
+    (reason,) = deny["context"]["reasons"]
+    assert (reason["id"], reason["effect"], bool(reason["message"])) == ("production-hosts-stay", "forbid", True)
     assert batch == {"evaluations": [{"decision": True}, {"decision": False}]}
     assert before == {tenant: len(keys.entries(site.settings.tenants, tenant)) for tenant in site.keys}

@@ -36,6 +36,17 @@ def test_help_has_an_example(command: list[str]) -> None:
     assert f"policy-service {' '.join(command)}" in result.stdout.split("Example", 1)[1]
 
 
+@pytest.mark.parametrize("command", [[], ["key"]])
+def test_what_commands_do_is_said_in_whole_sentences(command: list[str]) -> None:
+    told = run(*command, "--help").stdout.partition("Commands:")[2]
+    assert told
+    assert "..." not in told
+
+
+def test_help_says_what_is_taken_where_nothing_is_given() -> None:
+    assert "POLICY_SERVICE_BIND, else 127.0.0.1:8080" in " ".join(run("serve", "--help").stdout.split())
+
+
 def test_the_demo_is_not_listed() -> None:
     assert "demo" not in run("--help").stdout
 

@@ -132,6 +132,14 @@ def test_status_says_what_answers_and_what_is_wrong(folder: Path, tmp_path: Path
     assert run(folder, "status", "nobody", *options).exit_code == 2
 
 
+@pytest.mark.parametrize("option", ["--policies", "--tenants"])
+def test_status_of_a_folder_that_is_not_there_says_so(folder: Path, tmp_path: Path, option: str) -> None:
+    """A misspelt folder would look like one without tenants."""
+    result = run(folder, "status", option, str(tmp_path / "nowhere"))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert option in result.stderr
+
+
 PERMIT = Policy("p", Effect.PERMIT, "tenants/acme/x.cedar", 1, Engine.CEDAR)
 
 
@@ -185,8 +193,50 @@ def test_log_for_programs(tmp_path: Path) -> None:
     assert rows[0]["reasons"][0]["id"] == "p"
 
 
-def test_log_of_no_folder_is_empty(tmp_path: Path) -> None:
-    assert log(tmp_path / "nowhere") == []
+def test_log_of_no_folder_says_so(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["log", "--data", str(tmp_path / "nowhere")], catch_exceptions=False)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "--data" in result.stderr
+
+
+def test_log_says_where_nothing_fits(tmp_path: Path) -> None:
+    write(tmp_path, {})
+    result = CliRunner().invoke(main, ["log", "--data", str(tmp_path), "--tenant", "amce"], catch_exceptions=False)
+    assert (result.exit_code, result.stdout, result.stderr != "") == (0, "", True)
+    assert CliRunner().invoke(main, ["log", "--data", str(tmp_path)]).stderr == ""
+
+
+@pytest.mark.parametrize("char", ["\n", "\r", "\x1b", "\x9b", "\x00", "\u2028", "\u202e"])
+def test_log_prints_one_line_whatever_an_id_holds(tmp_path: Path, char: str) -> None:
+    """Whoever sends a request chooses its ids: it must not write decisions into what a person reads."""
+    write(tmp_path, {"subject": f"x{char}2026-01-01T00:00:00Z  allow  acme  user:root"})
+    (line,) = log(tmp_path)
+    assert char not in line
+    assert "user:x\\" in line
+    exact = CliRunner().invoke(main, ["log", "--data", str(tmp_path), "--json"]).stdout
+    assert json.loads(exact)["subject"]["id"].startswith(f"x{char}2026")
+
+
+def test_log_names_nobody_for_an_item_that_could_not_be_read(tmp_path: Path) -> None:
+    log_ = DecisionLog(tmp_path / "log", segment_bytes=1_000_000, keep_bytes=10_000_000, keep_days=30)
+    unread = Request(Thing("", ""), Act(""), Thing("", ""))
+    told = record(
+        at=1_700_000_000.0,
+        request_id="1",
+        caller=Caller("acme", "k"),
+        request=unread,
+        decision=Decision(False, (), (), "v"),
+        duration_us=1,
+    )
+    log_.write([{**told, "refused": "the item is null, send an object"}])
+    log_.close()
+    (line,) = log(tmp_path)
+    assert line.endswith("deny   acme  -  -  -  refused: the item is null, send an object")
+
+
+def test_log_refuses_what_is_no_subject(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["log", "--data", str(tmp_path), "--subject", "alice"])
+    assert (result.exit_code, "`user:alice`" in result.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("time", ["yesterday", "5y", "99999999999d", ""])

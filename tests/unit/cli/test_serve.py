@@ -70,6 +70,7 @@ def test_a_public_url_that_was_named_stays(tmp_path: Path, started: list[Setting
         (["--policies", "{}/nowhere"], "missing or empty"),
         (["--policies", "{}/empty"], "missing or empty"),
         (["--policies", "{}/broken"], "policies/x.cedar:1"),
+        (["--tenants", "{}/nowhere"], "--tenants"),
         (["--data", "{}/file/data"], "decision log"),
         (["--bind", "nonsense"], "HOST:PORT"),
         (["--bind", "127.0.0.1:99999"], "HOST:PORT"),
