@@ -7,6 +7,7 @@ never converted. An answer is bare (`decision` alone) unless the request asked f
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -14,8 +15,11 @@ import orjson
 
 from policy_service.errors import RequestError
 from policy_service.model import Act, Decision, Policy, Request, Thing
+from policy_service.web.errors import TooLarge
 
 ITEMS = 1_000
+# what a batch may be once its defaults stand in each item: so much is evaluated and recorded, and the log is finite
+WRITTEN_OUT = 16 * 1024 * 1024
 # each with the decision that ends the batch (§7.1.2.1)
 SEMANTICS: dict[str, bool | None] = {
     "execute_all": None,
@@ -55,7 +59,7 @@ def read_batch(body: Any) -> Body:
     """The questions of an Access Evaluations body, defaults applied; what is wrong with one item stays with it.
 
     `RequestError` where the body as a whole can't be read (§7.1): a default that is no object, an unknown
-    semantic, more than `ITEMS` items.
+    semantic, more than `ITEMS` items; `TooLarge` where the defaults make it more than `WRITTEN_OUT` bytes.
     """
     if type(body) is not dict:
         raise RequestError(f"the body is {_name(body)}, send an object")
@@ -73,6 +77,8 @@ def read_batch(body: Any) -> Body:
     if len(items) > ITEMS:
         raise RequestError(f"`evaluations` holds {len(items)} items, send at most {ITEMS}")
     defaults = {part: _object(body, part) for part in _PARTS if body.get(part) is not None}
+    if defaults and len(items) * len(json.dumps(defaults, default=str)) > WRITTEN_OUT:
+        raise TooLarge(f"with its defaults in each item the batch is larger than {WRITTEN_OUT} bytes, split it")
     until = SEMANTICS[semantic] if semantic else None
     return Body([_read_item(item, defaults) for item in items], explain, until, single=False)
 

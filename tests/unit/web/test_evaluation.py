@@ -1,12 +1,14 @@
 """Bodies are read strictly where the specification says so, and not where it doesn't."""
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from policy_service.errors import RequestError
 from policy_service.model import Decision, Effect, Engine, Failure, Policy, Request
+from policy_service.web.errors import TooLarge
 from policy_service.web.evaluation import ITEMS, read_batch, read_single, write_batch, write_single
 
 ALICE = {"type": "user", "id": "alice"}
@@ -186,3 +188,15 @@ def test_an_item_that_failed_says_why(explain: bool) -> None:
     assert json.loads(write_batch([RequestError("no `\ud800`")], explain)) == {
         "evaluations": [{"decision": False, "context": {"error": {"status": 400, "message": "no `?`"}}}]
     }
+
+
+def test_defaults_count_for_each_item() -> None:
+    """One megabyte that stands in a thousand items would be a gigabyte of decision log, and nine of them all of it."""
+    body = {
+        "subject": {"type": "user", "id": "a", "properties": {"much": "x" * 40_000, "more": Decimal("1.5")}},
+        "action": {"name": "read"},
+        "resource": {"type": "doc", "id": "1"},
+    }
+    assert len(read_batch({**body, "evaluations": [{}] * 400}).items) == 400
+    with pytest.raises(TooLarge, match="with its defaults in each item"):
+        read_batch({**body, "evaluations": [{}] * 500})
