@@ -61,12 +61,15 @@ def check(
 ) -> Report:
     """The report on the platform's files and on those of the tenants at `paths`, or of all tenants.
 
-    A path that lies in neither folder is `Refused`. `progress` is told each tenant before it is looked at.
+    A path that lies in neither folder is `Refused`. Of the platform's warnings there are none where only tenants
+    are asked for; its findings always are. `progress` is told each tenant before it is looked at.
     """
     names = _select(policies, tenants, paths)
     platform = load_platform(policies)
     findings = list(platform.layer.findings) + ([] if paths else find_strays(tenants))
-    warnings = list(_hazards(platform.layer))
+    # a tenant's author can change none of the platform's
+    asked = not paths or any(_below(path, policies) is not None for path in paths)
+    warnings = list(_hazards(platform.layer)) if asked else []
     count, cases = len(platform.layer.policies), 0
     if not platform.layer.findings:
         bundle, found = platform_bundle(platform.layer)

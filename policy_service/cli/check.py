@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from policy_service.authoring.check import check as check_files
-from policy_service.cli.options import read_settings, with_settings
+from policy_service.cli.options import read_settings, require_folders, with_settings
 from policy_service.cli.output import print_findings, print_json
 
 _EPILOG = """\b
@@ -30,6 +30,7 @@ def check(ctx: click.Context, /, paths: tuple[Path, ...], as_json: bool, **given
     Exit code 0 where they are good, 1 where there are findings, 2 where the call can't be understood.
     """
     settings = read_settings(given)
+    require_folders(settings, "policies", "tenants")
     report = check_files(settings.policies, settings.tenants, paths)
     if as_json:
         print_json(

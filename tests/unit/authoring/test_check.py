@@ -108,6 +108,17 @@ def test_so_is_one_of_the_platform_told_once(site: Path) -> None:
     assert [warning.path for warning in run(site).warnings] == ["policies/h.cedar"]
 
 
+def test_who_asks_for_a_tenant_is_not_told_the_platform_s(site: Path) -> None:
+    """Its author could change none of them."""
+    add(site, "policies", {"h.cedar": HAZARD})
+    add(site, "tenants/acme", {"h.cedar": HAZARD.replace('"h"', '"own"')})
+    assert {warning.path for warning in run(site, "tenants/acme").warnings} == {"tenants/acme/h.cedar"}
+    assert [warning.path for warning in run(site, "policies").warnings] == ["policies/h.cedar"]
+    assert len(run(site, "tenants/acme", "policies/h.cedar").warnings) == 2
+    add(site, "policies", {"broken.cedar": "nonsense"})
+    assert "policies/broken.cedar:1" in places(run(site, "tenants/acme"))
+
+
 def test_what_can_t_fail_or_is_a_permit_is_no_warning(site: Path) -> None:
     guarded = HAZARD.replace("principal.level > 1 && resource.open", "principal has level && principal.level == 1")
     add(site, "tenants/acme", {"h.cedar": guarded})

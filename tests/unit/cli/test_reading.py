@@ -115,6 +115,13 @@ def test_check_outside_of_the_folders_is_2(folder: Path, tmp_path: Path) -> None
     assert run(folder, "check", str(tmp_path)).exit_code == 2
 
 
+@pytest.mark.parametrize("option", ["--policies", "--tenants"])
+def test_check_of_a_folder_that_is_not_there_is_2(folder: Path, tmp_path: Path, option: str) -> None:
+    result = run(folder, "check", option, str(tmp_path / "nowhere"))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert option in result.stderr
+
+
 def test_status_says_what_answers_and_what_is_wrong(folder: Path, tmp_path: Path) -> None:
     settings = Settings(folder / "policies", folder / "tenants", tmp_path / "data")
     version = Bundles(settings).current("acme").version_text
