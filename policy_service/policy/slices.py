@@ -28,6 +28,8 @@ Level: TypeAlias = dict[Key | None, Any]
 
 # slices kept ready per bundle; each holds a compiled policy set
 KEPT = 1_024
+# policies in all of them together: each takes some 2.5 KB in a compiled set
+POLICIES = 100_000
 # places in the index: of one policy for each key of its scope, and of all policies together
 COMBINATIONS = 8
 PLACES = 500_000
@@ -52,6 +54,7 @@ class Index:
         self._policies = tuple(policies)
         self._root: Level = {}
         self._left = PLACES
+        self._held = 0
         self._slices: dict[tuple[int, ...], Slice] = {}
         # what a request is, as far as scopes can tell requests apart, and its slice
         self._known: dict[tuple[Hashable, ...], Slice] = {}
@@ -107,11 +110,15 @@ class Index:
         kept = self._slices.get(key)
         if kept is None:
             kept = compile_slice(self._policies[position] for position in key)
+            if self._held + len(key) > POLICIES:
+                self.forget()
+            self._held += len(key)
             _keep(self._slices, key, kept)
         return kept
 
     def forget(self) -> None:
         """Let go of the slices that are kept ready."""
+        self._held = 0
         self._known.clear()
         self._slices.clear()
 
