@@ -116,7 +116,8 @@ def _decide(service: Service, caller: Caller, body: Body, request_id: str, addre
     if not body.single:
         payload = write_batch(decisions, body.explain)
     elif isinstance(decisions[0], RequestError):
-        raise decisions[0]
+        status, headers, payload = refuse(decisions[0])
+        return Answer(status, [*headers, (VERSION, version)], payload)
     else:
         payload = write_single(decisions[0], body.explain)
     return Answer(200, [*_DECISION, (VERSION, version)], payload)

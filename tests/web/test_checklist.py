@@ -39,6 +39,14 @@ def test_every_decision_is_200_and_bare(client: Client, path: str, body: Any, de
     assert reply.headers["policy-version"]
 
 
+@pytest.mark.parametrize("path", APIS)
+def test_what_is_refused_for_what_it_sends_names_the_version_too(client: Client, path: str) -> None:
+    """It is recorded as a decision, by the files of that version."""
+    reply = client.send("POST", path, {**ALLOW, "context": {"now": 1}})
+    assert (reply.status, reply.headers["content-type"]) == (400, "application/problem+json")
+    assert reply.headers["policy-version"] == client.evaluate(ALLOW).headers["policy-version"]
+
+
 # MUST 4: 400 where a required member is missing or of a wrong type
 @pytest.mark.parametrize("path", APIS)
 @pytest.mark.parametrize(
