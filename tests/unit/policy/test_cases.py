@@ -59,14 +59,14 @@ def test_all_of_it_may_be_said() -> None:
     (case,) = parse(
         "name: n, subject: {type: user, id: a, properties: {x: 1}}, action: {name: read, properties: {soft: true}},"
         " resource: {type: doc, id: d}, context: {ip: x}, expect: deny, reasons: [p, q], now: '2026-02-03T00:00:00Z',"
-        " caller: {key: k}"
+        " caller: {key: k, ip: 10.0.0.1}"
     )
     assert case.name == "n"
     assert case.request == Request(
         Thing("user", "a", {"x": 1}), Act("read", {"soft": True}), Thing("doc", "d"), {"ip": "x"}
     )
     assert (case.allowed, case.reasons) == (False, frozenset({"p", "q"}))
-    assert (case.now, case.caller) == ("2026-02-03T00:00:00Z", {"key": "k"})
+    assert (case.now, case.caller) == ("2026-02-03T00:00:00Z", {"key": "k", "ip": "10.0.0.1"})
 
 
 def test_no_reasons_is_not_the_same_as_any() -> None:
@@ -121,20 +121,33 @@ def test_only_the_platform_s_cases_speak_as_the_service() -> None:
     ("item", "sentence"),
     [
         ("subject: user:a, action: read, resource: doc:d", "cases.0: `expect` is missing"),
-        ("action: read, resource: doc:d, expect: deny", "cases.0: "),
-        (ONE + ", subjects: [user:b]", "cases.0: "),
+        ("action: read, resource: doc:d, expect: deny", "cases.0: write either `subject` or `subjects`, and not both"),
+        (ONE + ", subjects: [user:b]", "cases.0: write either `subject` or `subjects`, and not both"),
         (ONE.replace("allow", "maybe"), "cases.0.expect: write `allow` or `deny`"),
         (ONE + ", reason: [x]", "cases.0: `reason` is not known here, write one of `name`"),
-        (ONE + ", as: root", "cases.0.as: "),
-        (ONE + ", reasons: x", "cases.0.reasons: "),
+        (ONE + ", as: root", "cases.0.as: write `service`"),
+        (ONE + ", reasons: x", "cases.0.reasons: must be a list"),
+        (ONE + ", reasons: [1]", "cases.0.reasons.0: must be a text"),
         (ONE + ", context: x", "cases.0.context: "),
         (ONE + ", now: 3", "cases.0.now: "),
         (ONE + ", caller: x", "cases.0.caller: "),
         (ONE.replace("user:alice", "{type: user, id: a, x: 1}"), "cases.0.subject: "),
-        (ONE.replace("user:alice", "{type: user}"), "cases.0.subject: "),
+        (
+            ONE.replace("user:alice", "{type: user}"),
+            "cases.0.subject: write a text, `type:id`, or a map of `type`, `id`",
+        ),
+        (ONE.replace("user:alice", "1"), "cases.0.subject: write a text, `type:id`, or a map of `type`, `id`"),
+        (ONE.replace("action: read", "action: null"), "cases.0.action: write a text, `name`, or a map of `name`"),
+        (ONE.replace("resource: doc:d1", "resource: [doc:d1]"), "cases.0.resource: write a text"),
         (ONE.replace("action: read", "action: {name: read, x: 1}"), "cases.0.action: "),
+        (ONE.replace("user:alice", "{id: a}"), "cases.0.subject: "),
         (ONE.replace("action: read", "action: ''"), "cases.0.action: "),
-        (ONE.replace("subject: user:alice", "subjects: []"), "cases.0.subjects: "),
+        (ONE.replace("action: read", "action: {properties: {}}"), "cases.0.action: "),
+        (ONE.replace("subject: user:alice", "subjects: user:alice"), "cases.0.subjects: "),
+        (ONE.replace("subject: user:alice", "subjects: [1]"), "cases.0.subjects.0: "),
+        (ONE + ", now: yesterday", "`now` is no datetime, write it like `2026-01-01T12:00:00Z`"),
+        (ONE + ", caller: {ip: 10.0.0}", "`caller.ip` is no address, write it like `10.0.0.1`"),
+        (ONE.replace("subject: user:alice", "subjects: []"), "cases.0.subjects: must not be empty"),
     ],
 )
 def test_a_case_that_is_none_is_a_finding_with_its_place(item: str, sentence: str) -> None:
@@ -158,6 +171,9 @@ def test_a_subject_that_names_no_entity_is_a_finding_and_so_are_all_of_them() ->
         ("cases: []\nx: 1\n", 1, "the file: `x` is not known here, write one of `entities`, `groups`, `cases`"),
         ("x: 1\n", 1, "the file: "),
         ("", 1, "the file: "),
+        ("groups: {}\n", 1, "the file: `cases` is missing"),
+        ("cases: [1]\n", 1, "cases.0: must be a map"),
+        ("groups: 1\ncases: []\n", 1, "groups: must be a map"),
         ("cases: 1\n", 1, "cases: must be a list"),
         ("groups: {a: [x]}\ncases: []\n", 1, "groups.a.0: "),
         ("groups:\n  a: user:x\ncases: []\n", 2, "groups.a: "),
@@ -175,6 +191,11 @@ def test_a_file_of_another_form_is_a_finding(text: str, line: int, sentence: str
     assert cases == ()
     assert findings[0].line == line
     assert findings[0].sentence.startswith(sentence)
+
+
+def test_what_is_no_case_at_all_is_told_once() -> None:
+    _, findings = parse_cases(THEIRS, "cases: [1, x, null, []]")
+    assert [finding.sentence for finding in findings] == [f"cases.{number}: must be a map" for number in range(4)]
 
 
 def test_a_value_that_is_long_does_not_make_a_long_sentence() -> None:
@@ -198,4 +219,5 @@ def test_a_million_million_cases_are_counted_before_they_are_made(monkeypatch: p
 
 def test_a_list_is_at_most_a_thousand_long() -> None:
     names = ", ".join(f"a:{number}" for number in range(1_001))
-    assert refuse(f"subjects: [{names}], action: read, resource: doc:d, expect: deny")[0][0] == 2
+    told = refuse(f"subjects: [{names}], action: read, resource: doc:d, expect: deny")
+    assert told == [(2, "cases.0.subjects: has too many members")]
