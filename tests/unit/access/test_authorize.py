@@ -118,10 +118,12 @@ def test_a_batch_is_recorded_by_one_write() -> None:
 
 def test_a_record_says_who_asked_what_and_why_it_was_decided(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "time", lambda: 1_767_225_600.0)
+    monkeypatch.setattr(module, "perf_counter_ns", iter([5_000_000, 5_250_000]).__next__)
     request = Request(Thing("user", "alice", {"a": 1}), Act("read", {"b": 2}), Thing("doc", "d", {"c": 3}), {"d": 4})
     _, log = answers([request])
     (record,) = log.records
     assert record["time"] == "2026-01-01T00:00:00.000000Z"
+    assert record["duration_us"] == 250
     assert (record["request"], record["tenant"], record["version"]) == ("r-1", "acme", "0" * 16)
     assert record["caller"] == {"key": "key-1", "subject": {"type": "service", "id": "gateway"}}
     assert record["subject"] == {"type": "user", "id": "alice", "properties": {"a": 1}}
