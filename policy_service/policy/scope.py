@@ -88,7 +88,7 @@ class Limits:
     case_bytes: int = 4 * 1024 * 1024
     cases: int = 20_000
     pattern_bytes: int = 1_000
-    patterns_bytes: int = 1024 * 1024
+    patterns_bytes: int = 512 * 1024
 
 
 LIMITS = Limits()

@@ -1,0 +1,1 @@
+"""Broken policy files, and the findings each must give."""
