@@ -50,7 +50,7 @@ def status(tenants_shown: tuple[str, ...], as_json: bool, **given: Any) -> None:
     for name in tenants_shown:
         if name not in known:
             raise UnknownTenant(f"there is no tenant `{name}` in {settings.tenants}, a tenant is a folder there")
-    ring = KeyRing(settings.tenants)
+    ring = KeyRing(settings.tenants, report=lambda _: None)  # its column says it
     rows = [_look(settings, ring, known[name]) for name in tenants_shown or known]
     if as_json:
         print_json(rows)

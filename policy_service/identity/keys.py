@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import hmac
+import logging
 import os
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -28,6 +29,8 @@ _ID_LENGTH = 12
 _SECRET_LENGTH = 43  # at least 256 bits
 _DURATION = re.compile(r"(\d{1,6})([hdw])", re.ASCII)
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+
+_warn = logging.getLogger(__name__).warning
 
 _NOT_FOUND = "the key is missing, wrong, expired or revoked, send `Authorization: Bearer <key>`"
 _DUMMY_DIGEST = hashlib.sha256(os.urandom(32)).hexdigest()
@@ -96,12 +99,14 @@ def entries(tenants: Path, tenant: str) -> tuple[Key, ...]:
 class KeyRing:
     """Finds callers by their keys; a change of a `keys.yaml` counts from the next `find` on.
 
-    Each `find` asks the file system once whether the file changed; at most `held` files are kept parsed.
+    Each `find` asks the file system once whether the file changed; at most `held` files are kept parsed. `report`
+    takes a sentence for each file that is refused, once until it changes.
     """
 
-    def __init__(self, tenants: Path, *, held: int = 1_000) -> None:
+    def __init__(self, tenants: Path, *, held: int = 1_000, report: Callable[[str], None] = _warn) -> None:
         self._tenants = os.fspath(tenants)
         self._held = held
+        self._report = report
         self._files: OrderedDict[str, _KeyFile] = OrderedDict()
 
     def find(self, token: str | None, *, tenant: str | None = None, now: float) -> Caller:
@@ -152,6 +157,8 @@ class KeyRing:
                 loaded = _KeyFile({key.id: _enter(tenant, key) for key in key_files.parse(text)})
         except Refused as error:
             loaded = _broken(tenant, str(error))
+            if held is None or held.problem != loaded.problem:
+                self._report(f"no key of `{tenant}` is valid: {loaded.problem}")
         except OSError as error:
             # it may be readable again without having changed, so it is not kept
             return _broken(tenant, f"1: can't be read: {error.strerror}")

@@ -386,6 +386,27 @@ class TestBrokenFile:
         assert not refuses(ring, token)
         assert ring.problem("acme") is None
 
+    def test_it_is_reported_once_for_each_change(self, tenants: Path) -> None:
+        """Whoever sees 401 for a good key looks into the log of the service; who sends wrong ones must not fill it."""
+        told: list[str] = []
+        token, _ = create(tenants, "acme", now=NOW)
+        path = tenants / "acme/keys.yaml"
+        good = path.read_text()
+        ring = KeyRing(tenants, report=told.append)
+        for _ in range(3):
+            assert not refuses(ring, token)
+        assert told == []
+        path.write_text(good + "  - oops\n")
+        for _ in range(3):
+            assert refuses(ring, token)
+        (sentence,) = told
+        assert sentence.startswith("no key of `acme` is valid: tenants/acme/keys.yaml:7: ")
+        path.write_text(good)
+        assert not refuses(ring, token)
+        path.write_text(good + "  - oops\n")
+        assert refuses(ring, token)
+        assert len(told) == 2
+
     def test_a_file_that_is_too_large(self, tenants: Path) -> None:
         token, _ = create(tenants, "acme", now=NOW)
         with (tenants / "acme/keys.yaml").open("a") as file:
