@@ -19,7 +19,7 @@ from policy_service.model import Act, Entity, Finding, Request, Thing, Uid
 from policy_service.policy.engines.cedar import is_literal
 from policy_service.policy.entities import read_entities
 from policy_service.policy.groups import Groups
-from policy_service.policy.names import GROUP, SERVICE, entity_uid, request_type
+from policy_service.policy.names import entity_uid, request_type
 from policy_service.policy.scope import LIMITS
 from policy_service.policy.yaml_text import NotYaml, read_document
 
@@ -170,7 +170,7 @@ def _read_case(
     combinations = list(product(*(_many(item, role) for role in _ROLES)))
     cases = []
     for subject, action, resource in combinations:
-        who, what, which = _thing(subject, service), _act(action), _thing(resource, service)
+        who, what, which = _thing(subject), _act(action), _thing(resource)
         told = f"{who.type}:{who.id} {what.name} {which.type}:{which.id}"
         name = item.get("name", "")
         cases.append(
@@ -195,13 +195,11 @@ def _many(item: Mapping[str, Any], name: str) -> list[Any]:
     return [item[name]] if name in item else list(item[f"{name}s"])
 
 
-def _thing(raw: Any, service: bool) -> Thing:
+def _thing(raw: Any) -> Thing:
     if isinstance(raw, str):
         uid = entity_uid(raw)
-        if service and raw.startswith(f"{SERVICE}"):
-            # entity_uid escapes what requests may not name; the service may
-            return Thing(request_type(uid.type), uid.id)
-        return Thing(GROUP if uid.type == GROUP else request_type(uid.type), uid.id)
+        # as a request names it: what a request may not be is for `ask` to say
+        return Thing(request_type(uid.type), uid.id)
     return Thing(raw["type"], raw["id"], raw.get("properties", {}))
 
 

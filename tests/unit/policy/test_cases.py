@@ -139,7 +139,13 @@ def test_only_the_platform_s_cases_speak_as_the_service() -> None:
         (ONE.replace("user:alice", "1"), "cases.0.subject: write a text, `type:id`, or a map of `type`, `id`"),
         (ONE.replace("action: read", "action: null"), "cases.0.action: write a text, `name`, or a map of `name`"),
         (ONE.replace("resource: doc:d1", "resource: [doc:d1]"), "cases.0.resource: write a text"),
+        (ONE.replace("user:alice", "{type: 1, id: a}"), "cases.0.subject: "),
+        (ONE.replace("user:alice", "{type: user, id: 1}"), "cases.0.subject: "),
+        (ONE.replace("user:alice", "{type: user, id: a, properties: 1}"), "cases.0.subject: "),
         (ONE.replace("action: read", "action: {name: read, x: 1}"), "cases.0.action: "),
+        (ONE.replace("action: read", "action: {name: 1}"), "cases.0.action: "),
+        (ONE.replace("action: read", "action: {name: read, properties: 1}"), "cases.0.action: "),
+        (ONE + ", name: 1", "cases.0.name: must be a text"),
         (ONE.replace("user:alice", "{id: a}"), "cases.0.subject: "),
         (ONE.replace("action: read", "action: ''"), "cases.0.action: "),
         (ONE.replace("action: read", "action: {properties: {}}"), "cases.0.action: "),
@@ -176,6 +182,7 @@ def test_a_subject_that_names_no_entity_is_a_finding_and_so_are_all_of_them() ->
         ("groups: 1\ncases: []\n", 1, "groups: must be a map"),
         ("cases: 1\n", 1, "cases: must be a list"),
         ("groups: {a: [x]}\ncases: []\n", 1, "groups.a.0: "),
+        ("groups: {a: [1]}\ncases: []\n", 1, "groups.a.0: must be a text"),
         ("groups:\n  a: user:x\ncases: []\n", 2, "groups.a: "),
         ("entities: 1\ncases: []\n", 1, "entities: "),
         ("entities:\n  - {uid: {type: a, id: b}}\n  - {}\ncases: []\n", 3, "`uid` names no entity"),
@@ -215,6 +222,12 @@ def test_a_million_million_cases_are_counted_before_they_are_made(monkeypatch: p
     two = "subjects: [user:a, user:b], action: read, resource: doc:d, expect: deny"
     assert len(parse(ONE, two)) == 3
     assert refuse(two, two) == [(3, "more than 3 cases, take shorter lists")]
+
+
+def test_findings_before_too_many_cases_are_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LIMITS", replace(LIMITS, cases=1))
+    found = refuse(ONE + ", now: noon", "subjects: [user:a, user:b], action: read, resource: doc:d, expect: deny")
+    assert [line for line, _ in found] == [2, 3]
 
 
 def test_a_list_is_at_most_a_thousand_long() -> None:
