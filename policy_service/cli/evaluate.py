@@ -23,9 +23,8 @@ from policy_service.policy.values import read_json
 _EPILOG = """\b
 Examples:
   policy-service evaluate acme --subject user:alice --action PolicyService::read --resource host:web-1
-  policy-service evaluate citadel --action can_update_todo \\
-    --subject user:guest --subject-properties '{"roles": ["editor"], "email": "guest@example.com"}' \\
-    --resource todo:1 --resource-properties '{"ownerID": "guest@example.com"}' --json
+  policy-service evaluate citadel --subject user:guest --subject-properties '{"roles": ["editor"]}' \\
+    --action can_create_todo --resource todo:1 --json
 """
 
 
@@ -109,10 +108,10 @@ def _print(decision: Decision) -> None:
     if not decision.reasons:
         if decision.unsatisfied:
             out.print("  nothing permits it; these could have:")
+        elif not decision.errors:
+            out.print("  no policy is about such a request")
         for policy in decision.unsatisfied:
             out.print(f"  [dim]not satisfied[/] {_place(policy)}", soft_wrap=True)
-        if not decision.unsatisfied and not decision.errors:
-            out.print("  no policy is about such a request")
     out.print(f"  [dim]version {escape(decision.version)}[/]")
 
 

@@ -73,7 +73,7 @@ def mount(service: Service) -> Flask:
         API_TITLE="policy-service",
         API_VERSION=__version__,
         OPENAPI_VERSION="3.1.0",
-        API_SPEC_OPTIONS=_describe(service.settings),
+        API_SPEC_OPTIONS=authzen_api.describe(service.settings.public_url),
     )
     app.extensions["policy_service"] = service
 
@@ -94,16 +94,6 @@ def mount(service: Service) -> Flask:
     app.register_error_handler(HTTPException, _refuse)
     app.register_error_handler(PolicyServiceError, _refuse)
     return app
-
-
-def _describe(settings: Settings) -> dict[str, Any]:
-    return {
-        "info": {
-            "description": "Access decisions from versioned policy files, by the OpenID AuthZEN Authorization API 1.0.",
-            "license": {"name": "Apache-2.0"},
-        },
-        "servers": [{"url": settings.public_url}],
-    }
 
 
 def _read_body(environ: dict[str, Any]) -> bytes:

@@ -79,6 +79,17 @@ _WELL_KNOWN = (
 )
 
 
+def describe(public_url: str) -> dict[str, Any]:
+    """What the OpenAPI document says of the whole service."""
+    return {
+        "info": {
+            "description": "Access decisions from versioned policy files, by the OpenID AuthZEN Authorization API 1.0.",
+            "license": {"name": "Apache-2.0"},
+        },
+        "servers": [{"url": public_url}],
+    }
+
+
 def publish(app: Flask, mount: View) -> dict[str, Any]:
     """Serve the decision API by `mount`, and give the OpenAPI document that describes it."""
     api = _smorest.Api(app)
