@@ -32,6 +32,15 @@ def test_an_environment_that_says_nothing_gives_the_defaults() -> None:
     assert read({"PATH": "/bin", "POLICIES": "x", PREFIX + "WORKERS": "", PREFIX + "NOSUCH": "x"}) == Settings()
 
 
+def test_the_defaults_listen_to_this_machine_and_keep_what_is_documented() -> None:
+    settings = Settings()
+    assert settings.bind == "127.0.0.1:8080"
+    assert settings.public_url == "http://127.0.0.1:8080"
+    assert (settings.log_bytes, settings.log_days) == (10 * 2**30, 30)
+    assert settings.log_segment_bytes == 64 * 2**20
+    assert settings.log_mask == ()
+
+
 @pytest.mark.parametrize("settings", [Settings(), CHANGED])
 def test_workers_read_what_was_written_for_them(settings: Settings) -> None:
     assert read(settings.environment()) == settings
