@@ -321,3 +321,17 @@ def test_all_policies_together_take_a_bounded_number_of_places(monkeypatch: pyte
     ]
     assert len(places) <= 300 + 20 * module.COMBINATIONS
     assert len(found(index, Uid("user", "3"), what=Uid("doc", "4"))) == 20
+
+
+def test_slices_are_kept_as_long_as_their_policies_are_not_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "POLICIES", 30)
+    users = [Uid("user", str(number)) for number in range(20)]
+    everyone = [fake(f"any{number}", Scope()) for number in range(9)]
+    index = Index([*everyone, *(fake(user.id, Scope(only(("==", user)))) for user in users)])
+    for user in (*users, *users):
+        assert found(index, user) == [*(f"any{number}" for number in range(9)), user.id]
+        assert 1 <= len(index._slices) <= 3
+        assert len(index._known) <= 3
+    index.forget()
+    assert [found(index, user)[-1] for user in users[:3]] == ["0", "1", "2"]
+    assert len(index._slices) == 3
