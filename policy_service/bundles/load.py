@@ -35,7 +35,7 @@ def load(policies: Path, tenants: Path, tenant: str) -> tuple[Bundle | None, lis
     platform = load_platform(policies)
     folder = find_folder(tenants, tenant)
     if folder is None:
-        raise UnknownTenant(f"there is no tenant `{tenant[:80]}`, make the folder {tenants / '<tenant>'}")
+        raise UnknownTenant(f"there is no tenant `{tenant[:80]}`, it is a folder in {tenants} with a `tenant.yaml`")
     return combine(platform, parse_part(read_layer(folder, tenant_root(tenant)), folder, tenant))
 
 

@@ -52,8 +52,8 @@ def find_revision(folder: Path, files: Mapping[str, bytes]) -> Revision:
         if not isinstance(error, subprocess.CalledProcessError):
             _LOG.warning("no git revision of %s: %s", folder, error)
         return Revision()
-    if not tree:
-        return Revision()
+    if not tree:  # the repository holds nothing of this folder
+        return Revision(dirty=bool(files))
     algorithm = "sha256" if len(commit) == 64 else "sha1"
     here = {path: _name(_content(real, path, content), algorithm) for path, content in files.items()}
     return Revision(commit, here != tree, repository)

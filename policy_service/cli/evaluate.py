@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -92,7 +93,7 @@ def _shape(decision: Decision) -> dict[str, Any]:
     return {
         "decision": decision.allowed,
         "reasons": decision.reasons,
-        "errors": [{"policy": failure.policy, "why": failure.why} for failure in decision.errors],
+        "errors": [{**asdict(failure.policy), "error": failure.why} for failure in decision.errors],
         "unsatisfied": decision.unsatisfied,
         "version": decision.version,
     }

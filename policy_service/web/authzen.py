@@ -38,7 +38,7 @@ _JSON_TYPE = re.compile(r'application/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?;?
 _TENANT_PATH = re.compile(r"/tenants/([^/]+)(/access/v1/evaluations?)", re.ASCII)
 # a request id goes into a header and into the log: what could end a header is dropped, and it has an end
 _UNSAFE = re.compile(r"[^\x20-\x7e]")
-_REQUEST_ID_LENGTH = 256
+_REQUEST_ID_LENGTH = 1_024
 
 _log = logging.getLogger(__name__)
 

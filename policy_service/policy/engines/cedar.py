@@ -34,6 +34,9 @@ SEARCHED = 50
 _ANYONE = {
     name: {"type": kind, "id": ""} for name, kind in (("principal", "Any"), ("action", "Action"), ("resource", "Any"))
 }
+# `@fails("closed")`: the author of a forbid knows that it can fail to evaluate, and wants it to deny then
+FAILS, CLOSED = "fails", "closed"
+
 _FAILED = re.compile(r"error while evaluating policy `(policy\d+)`: (.*)", re.DOTALL)
 _ENTITIES = "failed to parse entities from:\n"
 _TOO_DEEP = "expression nesting exceeds"
@@ -104,6 +107,8 @@ def _parse_piece(path: str, number: int, piece: Piece, exact: bool) -> CedarPoli
             raise NotCedar("a template is never linked here, name an entity instead of `?principal` or `?resource`", 1)
         (node,) = tree.static_policies.values()
         identifier = node.annotations.get("id", f"{path.rpartition('/')[2]}#{number}")
+        if node.annotations.get(FAILS, CLOSED) != CLOSED:
+            raise NotCedar(f'a forbid that fails denies, so that `@{FAILS}("{CLOSED}")` is all there is to say', 1)
         if not identifier:
             raise NotCedar("the `@id` is empty, give it a text or leave it out", 1)
         if not identifier.isprintable():
@@ -129,10 +134,10 @@ def may_fail(policy: CedarPolicy) -> tuple[str, ...]:
     """Why a policy can fail to evaluate, a sentence each; a forbid that fails denies.
 
     A hint: an attribute that no `has` guards, a value whose type nobody checked, an extension literal that
-    does not parse, an overflow.
+    does not parse, an overflow. Nothing where its author has said `@fails("closed")`: that is what is wanted.
     """
     (node,) = on_large_stack(partial(cedarpy.policies_to_pst, policy.text)).static_policies.values()
-    return cedar_hazards.read_hazards(node, is_literal)
+    return () if FAILS in node.annotations else cedar_hazards.read_hazards(node, is_literal)
 
 
 @lru_cache(maxsize=8)

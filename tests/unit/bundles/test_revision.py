@@ -78,7 +78,7 @@ def test_links_count_as_what_git_holds_of_them(repository: Path) -> None:
 
 def test_no_commit_outside_of_a_repository_or_for_files_git_does_not_know(repository: Path, tmp_path: Path) -> None:
     fill(repository, {"new/a.cedar": "1"})
-    assert of(repository / "new") == Revision()
+    assert of(repository / "new") == Revision(dirty=True)
     assert of(repository / "missing") == Revision()
 
 

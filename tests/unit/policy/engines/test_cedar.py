@@ -392,3 +392,11 @@ def test_reasons_and_errors_are_in_the_order_of_the_policies():
     assert satisfied(decide(satisfied_text)) == [f"s{n}" for n in range(30)]
     failing = "".join(f'@id("f{n}") forbid(principal, action, resource) when {{ principal.x }};' for n in range(30))
     assert [name for name, _ in failed(decide(failing))] == [f"f{n}" for n in range(30)]
+
+
+def test_who_knows_that_a_forbid_fails_closed_is_not_warned():
+    text = '@fails("closed") forbid(principal, action, resource) when { principal.a };'
+    assert cedar.may_fail(parsed(text)[0]) == ()
+    assert cedar.may_fail(parsed(text.replace('@fails("closed")', ""))[0])
+    _, findings = cedar.parse("x.cedar", text.replace("closed", "open"))
+    assert "all there is to say" in findings[0].sentence
