@@ -18,6 +18,7 @@ from policy_service.policy.scope import LIMITS
 
 Path: TypeAlias = tuple[str | int, ...]
 
+_SEPARATORS = re.compile("[\x85\u2028\u2029]")
 _INTEGER = re.compile(r"[-+]?[0-9]{1,400}", re.ASCII)
 _FRACTION = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?", re.ASCII)
 _WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
@@ -68,13 +69,18 @@ def read_document(text: str) -> Document:
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > LIMITS.file_bytes:
         raise NotYaml(f"{size} bytes of YAML, at most {LIMITS.file_bytes}")
+    separator = _SEPARATORS.search(text)
+    if separator:
+        raise NotYaml(
+            f"holds the line separator U+{ord(separator[0]):04X}, which not every reader takes for one, take it out",
+            text.count("\n", 0, separator.start()) + 1,
+        )
     try:
         return _build(text)
     except NotYaml:
         raise
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise NotYaml(f"invalid YAML: {error.problem or 'it ends too early'}", line) from None
+        raise NotYaml(f"invalid YAML: {error.problem or 'it ends too early'}", _error_line(text, error)) from None
     except (yaml.YAMLError, UnicodeError):
         raise NotYaml("invalid YAML: a character that YAML does not allow", _odd_line(text)) from None
 
@@ -156,6 +162,15 @@ def _read_scalar(event: yaml.ScalarEvent, line: int) -> Any:
     if text.lower().lstrip("+-") in {".inf", ".nan"}:
         raise NotYaml(f"`{text}` is no number that a policy can read, put it in quotes if it is a text", line)
     return text
+
+
+def _error_line(text: str, error: yaml.MarkedYAMLError) -> int:
+    """Where a text is wrong; what is wrong at its end began earlier, such as a quote that is never closed."""
+    last = text.rstrip().count("\n") + 1
+    line = error.problem_mark.line + 1 if error.problem_mark else 1
+    if line > last and error.context_mark:
+        line = error.context_mark.line + 1
+    return min(line, last)
 
 
 def _odd_line(text: str) -> int:

@@ -173,7 +173,7 @@ def test_a_subject_that_names_no_entity_is_a_finding_and_so_are_all_of_them() ->
 @pytest.mark.parametrize(
     ("text", "line", "sentence"),
     [
-        ("cases: [\n", 2, "invalid YAML"),
+        ("cases: [\n", 1, "invalid YAML"),
         ("cases: []\nx: 1\n", 1, "the file: `x` is not known here, write one of `entities`, `groups`, `cases`"),
         ("x: 1\n", 1, "the file: "),
         ("", 1, "the file: "),
