@@ -22,6 +22,8 @@ _LOG = logging.getLogger(__name__)
 _OPTIONS = (
     *("-c", "core.fsmonitor=", "-c", "core.hooksPath=/dev/null", "-c", "safe.directory=*"),
     *("-c", "core.quotePath=false", "--no-optional-locks", "--no-replace-objects"),
+    # a repository that lacks an object may name a program to fetch it with; git before 2.39.4 knows no other way out
+    *("-c", "protocol.allow=never"),
 )
 
 

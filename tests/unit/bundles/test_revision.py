@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from policy_service.bundles.revision import Revision, find_revision, look_at_head
 from policy_service.bundles.sources import read_layer
 from tests.unit.bundles.folders import fill
+
+REAL = subprocess.run
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -106,6 +109,30 @@ def test_the_environment_and_the_repository_run_nothing(
     monkeypatch.setenv("GIT_EXTERNAL_DIFF", str(script))
     assert of(repository / "acme").commit
     assert not mark.exists()
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_repository_that_lacks_an_object_fetches_none(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    tree = git(repository, "rev-parse", "HEAD:acme")
+    (repository / ".git" / "objects" / tree[:2] / tree[2:]).unlink()
+    for name, value in (
+        ("core.repositoryformatversion", "1"),
+        ("extensions.partialClone", "origin"),
+        ("remote.origin.promisor", "true"),
+        ("remote.origin.url", "ssh://nowhere/x"),
+        ("core.sshCommand", f"touch {repository}/ran #"),
+    ):
+        git(repository, "config", name, value)
+    if not kept:  # as for a git that does not know the variable
+
+        def run(*arguments: Any, env: dict[str, str], **options: Any) -> Any:
+            return REAL(*arguments, env={k: v for k, v in env.items() if k != "GIT_NO_LAZY_FETCH"}, **options)
+
+        monkeypatch.setattr(subprocess, "run", run)
+    assert find_revision(repository / "acme", {"a.cedar": b"1"}) == Revision()
+    assert not (repository / "ran").exists()
 
 
 def test_the_head_looks_different_after_a_commit(repository: Path) -> None:
