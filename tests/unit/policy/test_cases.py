@@ -183,6 +183,8 @@ def test_a_subject_that_names_no_entity_is_a_finding_and_so_are_all_of_them() ->
         ("cases: 1\n", 1, "cases: must be a list"),
         ("groups: {a: [x]}\ncases: []\n", 1, "groups.a.0: "),
         ("groups: {a: [1]}\ncases: []\n", 1, "groups.a.0: must be a text"),
+        ("cases: []\ngroups: {a: ['group:b'], b: ['group:a']}\n", 2, "groups in a circle: `group:a` in `group:b`"),
+        ("cases: []\ngroups: {a: [alice]}\n", 2, "`alice` is not typed, write `user:alice`"),
         ("groups:\n  a: user:x\ncases: []\n", 2, "groups.a: "),
         ("entities: 1\ncases: []\n", 1, "entities: "),
         ("entities:\n  - {uid: {type: a, id: b}}\n  - {}\ncases: []\n", 3, "`uid` names no entity"),
