@@ -134,7 +134,7 @@ def read_value(raw: Any, *, trusted: bool = False, where: str = "") -> Value:
     if kind is Decimal:
         return read_number(raw)
     if kind is list:
-        return [read_value(part, trusted=trusted, where=where) for part in raw if part is not None]
+        return _read_set([read_value(part, trusted=trusted, where=where) for part in raw if part is not None])
     if kind is dict:
         if not ESCAPES.isdisjoint(raw):
             return _read_escape(raw, trusted, where)
@@ -142,6 +142,14 @@ def read_value(raw: Any, *, trusted: bool = False, where: str = "") -> Value:
     if kind is float:
         return read_number(Decimal(repr(raw)))
     raise ValueError(f"`{where}` holds a {kind.__name__}, which is no JSON value")
+
+
+def _read_set(parts: list[Value]) -> list[Value]:
+    """An array is a set: one spelling for each, for engines that compare lists by order and count."""
+    if len(parts) < 2:
+        return parts
+    unique = {orjson.dumps(part, _encode, orjson.OPT_SORT_KEYS): part for part in parts}
+    return [unique[text] for text in sorted(unique)]
 
 
 def read_record(raw: Mapping[str, Any], *, trusted: bool = False, where: str = "") -> dict[str, Value]:

@@ -95,7 +95,7 @@ def test_meaning(condition: dict[str, Any], value: Any, holds: bool) -> None:
 
 PAIRS: list[tuple[str, Any, Any, bool]] = [
     ("EqualsAttribute", 1, True, True),
-    ("EqualsAttribute", [1, 2], [2, 1], False),
+    ("EqualsAttribute", [1, 2], [2, 1, 2], True),
     ("EqualsAttribute", "1", 1, False),
     ("NotEqualsAttribute", "1", 1, True),
     ("IsInAttribute", 1, [1, 2], True),
