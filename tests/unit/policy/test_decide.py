@@ -207,6 +207,12 @@ def test_a_batch_is_answered_in_order_whatever_the_engine(write: Write) -> None:
     assert batch(bundle, requests) == [False, False, True, False, False, False]
 
 
+def test_no_cedar_is_asked_where_no_policy_is_in_cedar() -> None:
+    bundle = make_bundle(in_abac(PERMIT), platform=in_casbin(OTHER_FORBID))
+    requests = [question(rank=1), question(rank=2)]
+    assert batch(bundle, requests) == alone(bundle, requests) == [True, False]
+
+
 def test_a_batch_tells_what_each_item_alone_would_tell() -> None:
     bundle = make_bundle(
         in_cedar(OTHER_PERMIT) | in_abac(FAILING_PERMIT) | in_casbin(spec.Rule("own", "permit", subject="alice"))
