@@ -87,6 +87,13 @@ class Looker:
         if self._turn % ROUND == 0:
             self._forget({PLATFORM, *(entry.name for entry in held)})
 
+    def mark_stale(self) -> None:
+        """Mark what was judged with another layer of the platform than the one that answers."""
+        serving = self._watched.platform().serving
+        for entry in self._watched.entries.all():
+            if entry.platform is not serving:
+                self._changes.mark_stale(entry.name)
+
     def note(self, name: str) -> None:
         """Files of `name` changed just now; of what is not held nobody needs to know."""
         if self._find(name):

@@ -114,6 +114,8 @@ class Watch:
             self._stop.wait(1)
         if settled:
             self._changes.settle(name)
+            if name == PLATFORM:  # its tenants need not wait for the next look
+                self._looker.mark_stale()
         else:
             self._changes.note(name)
 
