@@ -103,8 +103,10 @@ def _build(text: str) -> Document:
             _add(stack, event, line, lines)
         elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
             stack.pop()
-    # the document is the one item of the outermost list, whose index is in no path
-    return Document(root[0] if root else None, {path[1:]: line for path, line in lines.items()})
+    # a value that is left out may be told on a line past the last; the document is the one item of the outermost
+    # list, whose index is in no path
+    last = text.rstrip().count("\n") + 1
+    return Document(root[0] if root else None, {path[1:]: min(line, last) for path, line in lines.items()})
 
 
 def _refuse_extras(event: yaml.NodeEvent, line: int) -> None:
