@@ -74,7 +74,7 @@ def _clashes(platform: Layer, layer: Layer) -> list[Finding]:
             policy.policy.file,
             policy.policy.line,
             f"the policy id `{policy.policy.id}` is taken by {taken[policy.policy.id].file}:"
-            f"{taken[policy.policy.id].line}, give it another `@id`",
+            f"{taken[policy.policy.id].line}, give it another",
         )
         for policy in layer.policies
         if policy.policy.id in taken

@@ -23,6 +23,8 @@ from policy_service.policy.names import entity_uid, request_type
 from policy_service.policy.scope import LIMITS
 from policy_service.policy.yaml_text import NotYaml, read_document
 
+# where the platform's own cases lie, which may name types that only the service makes
+PLATFORM = "policies/"
 # what `context.now` says in a case that gives no `now`
 NOON = "2026-01-01T12:00:00Z"
 
@@ -141,13 +143,13 @@ def parse_cases(path: str, text: str) -> tuple[tuple[Case, ...], list[Finding]]:
         Groups().add(raw.get("groups", {}))
     except ValueError as error:
         return (), [Finding(path, document.line(("groups",)), str(error))]
-    entities, wrong = read_entities(raw.get("entities", []))
+    entities, wrong = read_entities(raw.get("entities", []), service=path.startswith(PLATFORM))
     if wrong:
         return (), [Finding(path, document.line(("entities", index)), sentence) for index, sentence in wrong]
     cases: list[Case] = []
     for position, item in enumerate(raw["cases"]):
         line = document.line(("cases", position))
-        if "as" in item and not path.startswith("policies/"):
+        if "as" in item and not path.startswith(PLATFORM):
             findings.append(Finding(path, line, "`as: service` is for the platform's own cases, name a type of yours"))
         # counted before they are made: three lists of a thousand names are a thousand million cases
         if len(cases) + prod(len(_many(item, role)) for role in _ROLES) > LIMITS.cases:

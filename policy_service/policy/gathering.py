@@ -124,7 +124,7 @@ class Gatherer:
 
     def _find(self, question: Question, uid: Uid) -> Entity | None:
         """What is known of an entity that is followed, nothing where nothing is."""
-        if self._stored[uid] is not None or uid in question.overlay or uid.type == GROUP:
+        if self._stored[uid] is not None or uid.type == GROUP:
             return self._entity(question, uid)
         # an action that a policy names or an attribute refers to is in the groups that the schema says, too
         groups = self._bundle.action_ancestors(uid)

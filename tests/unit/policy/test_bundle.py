@@ -86,7 +86,7 @@ def test_findings_of_either_layer_refuse_the_bundle() -> None:
 def test_an_id_is_taken_once_in_both_layers() -> None:
     base = platform({"p.cedar": "\n" + permit("mine")})
     assert refused(base, acme({"a.cedar": permit("own") + permit("mine")})) == [
-        "tenants/acme/a.cedar:2: the policy id `mine` is taken by policies/p.cedar:2, give it another `@id`"
+        "tenants/acme/a.cedar:2: the policy id `mine` is taken by policies/p.cedar:2, give it another"
     ]
     abac = '{"uid": "mine", "effect": "deny", "rules": {}, "targets": {}}'
     assert "`mine` is taken" in refused(base, acme({"a.abac.json": abac}))[0]

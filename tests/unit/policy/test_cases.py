@@ -236,3 +236,15 @@ def test_a_list_is_at_most_a_thousand_long() -> None:
     names = ", ".join(f"a:{number}" for number in range(1_001))
     told = refuse(f"subjects: [{names}], action: read, resource: doc:d, expect: deny")
     assert told == [(2, "cases.0.subjects: has too many members")]
+
+
+def test_entities_of_the_services_own_types_belong_to_the_platforms_cases() -> None:
+    text = """
+entities: [{uid: {type: "PolicyService::SupportUser", id: s}, attrs: {enabled: true}}]
+cases:
+  - {as: service, subject: "PolicyService::SupportUser:s", action: read, resource: "doc:1", expect: deny}
+"""
+    cases, findings = parse_cases("policies/cases/a.yaml", text)
+    assert not findings
+    assert [uid.type for uid in cases[0].entities] == ["PolicyService::SupportUser"]
+    assert parse_cases("tenants/acme/cases/a.yaml", text.replace("as: service, ", ""))[1]
