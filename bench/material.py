@@ -31,6 +31,15 @@ def relevant(count: int) -> str:
     )
 
 
+def ungrouped(count: int) -> str:
+    """As `relevant`, for anyone."""
+    return "\n".join(
+        f'@id("p{number}") permit(principal, action == Action::"read", resource)'
+        f" when {{ resource.level < {number + 1} && principal.tenant == resource.tenant }};"
+        for number in range(count)
+    )
+
+
 def irrelevant(count: int) -> str:
     """Policies of other actions, principals and resources."""
     return "\n".join(
