@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from time import perf_counter_ns, time
 from typing import Any
 
-from policy_service.access.facts import fetch
+from policy_service.access.facts import fetch, now
 from policy_service.audit.decision_log import DecisionLog
 from policy_service.audit.records import record
 from policy_service.bundles.current import Bundles
 from policy_service.config import Settings
 from policy_service.errors import RequestError
 from policy_service.identity.keys import KeyRing
-from policy_service.model import Act, Caller, Decision, Extension, Request, Thing, Value
+from policy_service.model import Act, Caller, Decision, Extension, Request, Thing
 from policy_service.policy.bundle import Bundle
 from policy_service.policy.decide import decide, decide_all
 from policy_service.policy.facts import Facts
@@ -61,7 +60,7 @@ def authorize(service: Service, caller: Caller, batch: Batch) -> tuple[str, list
     gatherer = Gatherer(
         bundle,
         lambda uids: fetch(bundle, uids),
-        _now,
+        now,
         {"key": caller.key_id, **({"ip": Extension("ip", batch.address)} if batch.address else {})},
     )
     if batch.until is None:
@@ -107,10 +106,6 @@ def _ask(item: Request | RequestError) -> Question | RequestError:
         return ask(item)
     except RequestError as error:
         return error
-
-
-def _now() -> Value:
-    return Extension("datetime", datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"))
 
 
 _UNREAD = Request(Thing("", ""), Act(""), Thing("", ""))

@@ -14,6 +14,7 @@ from typing import Any
 
 from policy_service.audit.records import Mask, write_line
 from policy_service.audit.segments import Segment, SpoiledError, tidy
+from policy_service.config import Settings
 from policy_service.errors import NotRecorded, Refused
 
 # a longer record is refused by the writer and skipped by the reader, so that both are bounded
@@ -23,6 +24,18 @@ _SEGMENT_US = 86_400 * 1_000_000
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 _logs: weakref.WeakSet[DecisionLog] = weakref.WeakSet()
+
+
+def open_log(settings: Settings) -> DecisionLog:
+    """The decision log of this process, as the settings say; `Refused` where they can't be kept."""
+    return DecisionLog(
+        settings.data / "log",
+        sync=settings.log_sync,
+        segment_bytes=settings.log_segment_bytes,
+        keep_bytes=settings.log_bytes,
+        keep_days=settings.log_days,
+        mask=settings.log_mask,
+    )
 
 
 class DecisionLog:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 import click
 from rich.markup import escape
 
-from policy_service.access.facts import fetch
+from policy_service.access.facts import fetch, now
 from policy_service.bundles.load import load
 from policy_service.cli.options import read_settings, with_settings
 from policy_service.cli.output import console, print_json, visible
 from policy_service.errors import Refused
-from policy_service.model import Act, Decision, Extension, Policy, Request, Thing
+from policy_service.model import Act, Decision, Policy, Request, Thing
 from policy_service.policy.decide import decide
 from policy_service.policy.gathering import Gatherer
 from policy_service.policy.names import entity_uid, request_type
@@ -71,7 +70,7 @@ def evaluate(ctx: click.Context, /, tenant: str, as_json: bool, exit_code: bool,
     bundle, findings = load(settings.policies, settings.tenants, tenant)
     if bundle is None:
         raise Refused(f"the files of tenant `{tenant}` can't decide, mend what is wrong with them", findings)
-    gatherer = Gatherer(bundle, lambda uids: fetch(bundle, uids), _now, {"key": ""})
+    gatherer = Gatherer(bundle, lambda uids: fetch(bundle, uids), now, {"key": ""})
     decision = decide(bundle, gatherer.gather(ask(request)))
     if as_json:
         print_json(_shape(decision))
@@ -83,10 +82,6 @@ def evaluate(ctx: click.Context, /, tenant: str, as_json: bool, exit_code: bool,
 def _read_thing(text: str, properties: dict[str, Any]) -> Thing:
     uid = entity_uid(text)
     return Thing(request_type(uid.type), uid.id, properties)
-
-
-def _now() -> Extension:
-    return Extension("datetime", datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"))
 
 
 def _shape(decision: Decision) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from policy_service.audit.decision_log import DecisionLog
+from policy_service.audit.decision_log import open_log
 from policy_service.bundles.current import Bundles
 from policy_service.cli.listener import find_port, listen, read_bind, write_address
 from policy_service.cli.options import SERVING, read_settings, require_folders, with_settings
@@ -51,12 +51,5 @@ def place(settings: Settings, *, named: bool) -> Settings:
 def require_start(settings: Settings) -> None:
     """See that workers can start: `Refused` where the files or the decision log can't be used."""
     require_folders(settings, "tenants")
-    log = DecisionLog(
-        settings.data / "log",
-        segment_bytes=settings.log_segment_bytes,
-        keep_bytes=settings.log_bytes,
-        keep_days=settings.log_days,
-        mask=settings.log_mask,
-    )
-    log.close()
+    open_log(settings).close()
     Bundles(settings).platform()

@@ -224,8 +224,6 @@ def _encode(value: Any) -> Any:
     if isinstance(value, Decimal):
         text = format(value, "f")
         return {"__extn": {"fn": "decimal", "arg": text if "." in text else f"{text}.0"}}
-    if isinstance(value, frozenset):
-        return list(value)
     raise TypeError(f"`{type(value).__name__}` is no value")
 
 

@@ -11,7 +11,7 @@ from werkzeug.routing import Rule
 
 from policy_service import __version__, config
 from policy_service.access.authorize import Service
-from policy_service.audit.decision_log import DecisionLog
+from policy_service.audit.decision_log import open_log
 from policy_service.bundles.current import Bundles
 from policy_service.config import Settings
 from policy_service.errors import PolicyServiceError
@@ -52,14 +52,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 def open_service(settings: Settings) -> Service:
     """What answers in this process: the platform's layer is loaded, tenants load on first use."""
-    log = DecisionLog(
-        settings.data / "log",
-        sync=settings.log_sync,
-        segment_bytes=settings.log_segment_bytes,
-        keep_bytes=settings.log_bytes,
-        keep_days=settings.log_days,
-        mask=settings.log_mask,
-    )
+    log = open_log(settings)
     bundles = Bundles(settings)
     bundles.start()
     return Service(settings, bundles, KeyRing(settings.tenants), log)

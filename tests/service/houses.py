@@ -18,6 +18,7 @@ from policy_service.errors import PolicyServiceError, RequestError
 from policy_service.identity import keys
 from policy_service.identity.keys import KeyRing
 from policy_service.model import Caller, Decision, Request
+from tests.unit.bundles.folders import fill as fill
 
 ROOT = Path(__file__).parents[2]
 
@@ -84,15 +85,6 @@ class House:
         found = list(read(self.log_folder, tenant=tenant, report=unreadable.append))
         assert not unreadable
         return found
-
-
-def fill(folder: Path, files: Mapping[str, str]) -> Path:
-    """Write the files below the folder, which is made."""
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return folder
 
 
 def clear(folder: Path) -> None:
