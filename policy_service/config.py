@@ -17,6 +17,9 @@ from policy_service.errors import Refused
 
 PREFIX = "POLICY_SERVICE_"
 GIBIBYTE = 1024**3
+# databases are named by the variables that other software names them by
+_PLAIN = {"database_url": "DATABASE_URL"}
+_ADMIN_URL = "DATABASE_ADMIN_URL"
 
 # scheme, host with an optional port, path of plain segments; no query, fragment, user or slash at the end
 _URL = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/(?!\.)[A-Za-z0-9._~-]+)*", re.ASCII)
@@ -38,6 +41,12 @@ class Settings:
     log_segment_bytes  a segment is closed when it is larger
     log_mask           fields of a record to replace, as dotted paths: `subject.id,context.ip`
     bundles            tenants held in memory per worker; the least recently used go
+    stores             tenants' files held open per worker; the least recently used are closed
+    keyring            where the key encryption keys are: a file (`data/keyring.json` where empty), or `aws-kms:KEY_ID`
+    ssl_cert           file with the certificate chain that `serve` shows, PEM
+    ssl_key            file with its private key, PEM
+    behind_proxy       networks whose proxies are believed about the client: `10.0.0.0/8`
+    database_url       PostgreSQL as the role that owns nothing (`DATABASE_URL`); empty: files in the data folder
     """
 
     policies: Path = Path("policies")
@@ -52,10 +61,16 @@ class Settings:
     log_segment_bytes: int = 64 * 1024 * 1024
     log_mask: tuple[str, ...] = ()
     bundles: int = 1_000
+    stores: int = 256
+    keyring: str = ""
+    ssl_cert: str = ""
+    ssl_key: str = ""
+    behind_proxy: tuple[str, ...] = ()
+    database_url: str = ""
 
     def environment(self) -> dict[str, str]:
         """The variables that `read` turns into these settings again."""
-        return {PREFIX + field.name.upper(): _text(getattr(self, field.name)) for field in fields(self)}
+        return {_variable(field.name): _text(getattr(self, field.name)) for field in fields(self)}
 
 
 def read(environment: Mapping[str, str] | None = None) -> Settings:
@@ -63,10 +78,23 @@ def read(environment: Mapping[str, str] | None = None) -> Settings:
     source = os.environ if environment is None else environment
     given: dict[str, Any] = {}
     for field in fields(Settings):
-        text = source.get(PREFIX + field.name.upper())
+        text = source.get(_variable(field.name))
         if text:
             given[field.name] = _parse(field.name, text, field.default)
     return Settings(**given)
+
+
+def read_admin_url(environment: Mapping[str, str] | None = None) -> str:
+    """`DATABASE_ADMIN_URL`, PostgreSQL as the role that owns the tables; empty where it is not given.
+
+    Only commands that change a tenant's life or the tables read it, never a process that answers requests.
+    """
+    return (os.environ if environment is None else environment).get(_ADMIN_URL, "")
+
+
+def forget_admin_url() -> None:
+    """Take `DATABASE_ADMIN_URL` out of this process's environment, and so out of its workers'."""
+    os.environ.pop(_ADMIN_URL, None)
 
 
 def write(settings: Settings) -> None:
@@ -79,6 +107,10 @@ def check_public_url(url: str) -> str:
     if not _URL.fullmatch(url):
         raise Refused(f"the public URL is `{url}`, write it as `https://pdp.example.com` or `https://example.com/pdp`")
     return url
+
+
+def _variable(name: str) -> str:
+    return _PLAIN.get(name, PREFIX + name.upper())
 
 
 def _text(value: object) -> str:

@@ -4,9 +4,15 @@
     ├── RequestError              the caller sent something that can't be read or is not allowed (400)
     ├── Unauthenticated           no caller could be found for the request (401)
     ├── Forbidden                 the caller is known and may not do this (403)
+    ├── Missing                   what was asked for is not there, or not the caller's to see (404)
+    ├── Conflict                  what is stored does not let this be done (409)
+    ├── Stale                     what is stored has changed since the caller looked (412)
     ├── Unavailable               the service can't answer safely now (503)
     │   ├── NoBundle              the tenant never had a bundle that loads
-    │   └── NotRecorded           the decision could not be written to the log
+    │   ├── NotRecorded           the decision could not be written to the log
+    │   ├── NoStore               the tenant has no store
+    │   └── StoreFailed           the store can't be reached, is locked, full or damaged
+    ├── NoKey                     the key that opens this is missing or wrong
     ├── UnknownTenant             there is no folder for this tenant
     └── Refused                   a file or a setting was refused: carries findings
 
@@ -38,6 +44,18 @@ class Forbidden(PolicyServiceError):
     """The caller is known and its key lacks the scope."""
 
 
+class Missing(PolicyServiceError):
+    """What was asked for is not there, or not the caller's to see: nobody can tell which."""
+
+
+class Conflict(PolicyServiceError):
+    """What is stored does not let this be done."""
+
+
+class Stale(PolicyServiceError):
+    """What is stored has changed since the caller looked at it."""
+
+
 class Unavailable(PolicyServiceError):
     """The service can't answer safely now."""
 
@@ -48,6 +66,18 @@ class NoBundle(Unavailable):
 
 class NotRecorded(Unavailable):
     """The decision could not be written to the log, so it is not given."""
+
+
+class NoStore(Unavailable):
+    """The tenant has no store."""
+
+
+class StoreFailed(Unavailable):
+    """The store can't be reached, is locked, full or damaged: nothing was changed."""
+
+
+class NoKey(PolicyServiceError):
+    """The key that opens what is stored is missing or wrong."""
 
 
 class UnknownTenant(PolicyServiceError):
