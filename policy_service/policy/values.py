@@ -134,7 +134,7 @@ def read_value(raw: Any, *, trusted: bool = False, where: str = "") -> Value:
     if kind is Decimal:
         return read_number(raw)
     if kind is list:
-        return _read_set([read_value(part, trusted=trusted, where=where) for part in raw if part is not None])
+        return read_set([read_value(part, trusted=trusted, where=where) for part in raw if part is not None])
     if kind is dict:
         if not ESCAPES.isdisjoint(raw):
             return _read_escape(raw, trusted, where)
@@ -144,7 +144,7 @@ def read_value(raw: Any, *, trusted: bool = False, where: str = "") -> Value:
     raise ValueError(f"`{where}` holds a {kind.__name__}, which is no JSON value")
 
 
-def _read_set(parts: list[Value]) -> list[Value]:
+def read_set(parts: list[Value]) -> list[Value]:
     """An array is a set: one spelling for each, for engines that compare lists by order and count."""
     if len(parts) < 2:
         return parts
