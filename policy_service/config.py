@@ -6,17 +6,22 @@ variables that the serving process wrote with `Settings.environment`.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from policy_service.errors import Refused
 
 PREFIX = "POLICY_SERVICE_"
 GIBIBYTE = 1024**3
+
+Network: TypeAlias = IPv4Network | IPv6Network
+
 # databases are named by the variables that other software names them by
 _PLAIN = {"database_url": "DATABASE_URL"}
 _ADMIN_URL = "DATABASE_ADMIN_URL"
@@ -66,21 +71,21 @@ class Settings:
     ssl_cert: str = ""
     ssl_key: str = ""
     behind_proxy: tuple[str, ...] = ()
-    database_url: str = ""
+    database_url: str = field(default="", repr=False)
 
     def environment(self) -> dict[str, str]:
         """The variables that `read` turns into these settings again."""
-        return {_variable(field.name): _text(getattr(self, field.name)) for field in fields(self)}
+        return {_variable(known.name): _text(getattr(self, known.name)) for known in fields(self)}
 
 
 def read(environment: Mapping[str, str] | None = None) -> Settings:
     """The settings of this process; a value that can't be read is `Refused` with the variable's name."""
     source = os.environ if environment is None else environment
     given: dict[str, Any] = {}
-    for field in fields(Settings):
-        text = source.get(_variable(field.name))
+    for known in fields(Settings):
+        text = source.get(_variable(known.name))
         if text:
-            given[field.name] = _parse(field.name, text, field.default)
+            given[known.name] = _parse(known.name, text, known.default)
     return Settings(**given)
 
 
@@ -93,8 +98,17 @@ def read_admin_url(environment: Mapping[str, str] | None = None) -> str:
 
 
 def forget_admin_url() -> None:
-    """Take `DATABASE_ADMIN_URL` out of this process's environment, and so out of its workers'."""
-    os.environ.pop(_ADMIN_URL, None)
+    """Take `DATABASE_ADMIN_URL` out of this process's environment, and so out of its workers'.
+
+    Unsetting leaves the text where the process was given it, and `/proc/PID/environ` shows it: it is written over.
+    """
+    value = os.environ.get(_ADMIN_URL)
+    if value is not None:
+        getenv = ctypes.CDLL(None).getenv
+        getenv.restype = ctypes.c_void_p
+        if place := getenv(_ADMIN_URL.encode()):
+            ctypes.memset(place, ord("x"), len(os.fsencode(value)))
+        del os.environ[_ADMIN_URL]
 
 
 def write(settings: Settings) -> None:
@@ -107,6 +121,20 @@ def check_public_url(url: str) -> str:
     if not _URL.fullmatch(url):
         raise Refused(f"the public URL is `{url}`, write it as `https://pdp.example.com` or `https://example.com/pdp`")
     return url
+
+
+def read_networks(texts: Sequence[str]) -> tuple[Network, ...]:
+    """The networks of `behind_proxy`, an address alone being one; `Refused` for what is none, and for all addresses."""
+    found = []
+    for text in texts:
+        try:
+            network = ip_network(text)
+        except ValueError:
+            raise Refused(f"`{text}` is no network of proxies, write it as `10.1.2.0/24` or `2001:db8::/64`") from None
+        if network.prefixlen == 0:
+            raise Refused(f"`{text}` is every address, name the proxies alone: whoever is named is believed")
+        found.append(network)
+    return tuple(found)
 
 
 def _variable(name: str) -> str:

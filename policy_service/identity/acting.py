@@ -47,7 +47,7 @@ def require_scope(caller: Caller, scope: str) -> None:
 def _read(named: str) -> Thing:
     if not _NAMED.fullmatch(named):
         raise RequestError(
-            "`Policy-Subject` is `type:id`, once, with all but visible ASCII and any comma in %XX of UTF-8"
+            "`Policy-Subject` is `type:id`, sent once: visible ASCII, all else and any comma as %XX of UTF-8"
         )
     try:
         return read_subject(unquote_to_bytes(named).decode())
