@@ -144,8 +144,10 @@ class DataKeys:
             return held
         rows = tuple(self._table.read(account))
         # a key is the same as long as its row is: one of an account that was erased and made anew is another
-        stays = {row.version for row in rows} if held is None else {row.version for row in set(rows) & set(held.rows)}
-        opened = {version: entry for version, entry in list(held.opened.items()) if version in stays} if held else {}
+        opened = {}
+        if held is not None:
+            same = {row.version for row in set(held.rows).intersection(rows)}
+            opened = {version: entry for version, entry in list(held.opened.items()) if version in same}
         held = _Held(rows, now, opened)
         with self._lock:
             newer = self._held.get(account)
