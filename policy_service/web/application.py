@@ -17,6 +17,7 @@ from policy_service.config import Settings
 from policy_service.errors import PolicyServiceError
 from policy_service.identity.keys import KeyRing
 from policy_service.web import authzen, authzen_api, docs_page
+from policy_service.web.client import guard
 from policy_service.web.errors import Headers, problem, refuse
 
 if TYPE_CHECKING:
@@ -69,12 +70,13 @@ def mount(service: Service) -> Flask:
         API_SPEC_OPTIONS=authzen_api.describe(service.settings.public_url),
     )
     app.extensions["policy_service"] = service
+    guard(app, service.settings)
 
     def view(**_: Any) -> Response:
         environ = request.environ
         headers = {name: environ[key] for name, key in _ENVIRONMENT if key in environ}
         method = environ["REQUEST_METHOD"]
-        path, address = environ["PATH_INFO"], environ.get("REMOTE_ADDR", "")
+        path, address = environ["PATH_INFO"], request.remote_addr or ""
         return Ready(*authzen.answer(service, method, path, headers, _read_body(environ), address))
 
     app.register_blueprint(docs_page.show(authzen_api.publish(app, view)))

@@ -9,15 +9,15 @@ import logging
 import re
 import secrets
 from collections.abc import Mapping
-from functools import lru_cache
-from ipaddress import ip_address
 from tempfile import TemporaryFile
 from time import time
 
 from policy_service.access.authorize import Batch, Service, authorize
-from policy_service.errors import Forbidden, NotRecorded, PolicyServiceError, RequestError
+from policy_service.errors import NotRecorded, PolicyServiceError, RequestError
+from policy_service.identity.acting import require_scope
 from policy_service.model import Caller
 from policy_service.policy.values import read_json
+from policy_service.web.client import read_address
 from policy_service.web.errors import INTERNAL, Answer, Headers, NotFound, TooLarge, WrongMethod, problem, refuse
 from policy_service.web.evaluation import Body, read_batch, read_single, write_batch, write_single
 from policy_service.web.metadata import WELL_KNOWN, find_metadata
@@ -106,13 +106,12 @@ def _authenticate(service: Service, headers: Mapping[str, str], tenant: str | No
     """The caller of the bearer key; a key of another tenant than the path names is no better than a wrong one."""
     scheme, _, key = headers.get("authorization", "").partition(" ")
     caller = service.keys.find(key.strip() if scheme.lower() == "bearer" else "", tenant=tenant, now=time())
-    if SCOPE not in caller.scopes:
-        raise Forbidden(f"the key lacks the scope `{SCOPE}`, make one with `policy-service key new --scope {SCOPE}`")
+    require_scope(caller, SCOPE)
     return caller
 
 
 def _decide(service: Service, caller: Caller, body: Body, request_id: str, address: str) -> Answer:
-    version, decisions = authorize(service, caller, Batch(body.items, request_id, _read_address(address), body.until))
+    version, decisions = authorize(service, caller, Batch(body.items, request_id, read_address(address), body.until))
     if not body.single:
         payload = write_batch(decisions, body.explain)
     elif isinstance(decisions[0], RequestError):
@@ -149,17 +148,3 @@ def _report_health(service: Service) -> Answer:
         reason = (error.strerror or str(error)).lower()
         raise NotRecorded(f"the decision log can't be written: {reason}, see to its folder") from None
     return Answer(200, [_JSON, ("cache-control", "no-store"), _NOSNIFF], b'{"status":"ok"}')
-
-
-@lru_cache(maxsize=4096)
-def _read_address(text: str) -> str:
-    """The address itself; nothing where it is none, as behind a socket of the file system.
-
-    On a socket that takes both, an IPv4 address comes as `::ffff:10.1.2.3`, which is in no IPv4 range to Cedar, and
-    an address of the link comes with its zone (`fe80::1%eth0`), which Cedar can't read.
-    """
-    try:
-        address = ip_address(text.partition("%")[0])
-    except ValueError:
-        return ""
-    return str(getattr(address, "ipv4_mapped", None) or address)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from policy_service.web.authzen import _read_address
+from policy_service.web.client import read_address
 
 
 @pytest.mark.parametrize(
@@ -21,4 +21,4 @@ from policy_service.web.authzen import _read_address
     ],
 )
 def test_an_address_is_one_that_cedar_can_compare(told, address):
-    assert _read_address(told) == address
+    assert read_address(told) == address
