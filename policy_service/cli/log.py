@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
@@ -16,27 +14,13 @@ from policy_service.audit.reader import read
 from policy_service.audit.records import dumps
 from policy_service.cli.options import read_settings, with_settings
 from policy_service.cli.output import console, visible
+from policy_service.cli.times import read_time
 
 _EPILOG = """\b
 Examples:
   policy-service log --tenant acme --decision deny --since 1h
   policy-service log --follow --json | jq .reasons
 """
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-def _read_time(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | None:
-    """A time, RFC 3339 or how long ago; in UTC where no zone is written."""
-    if value is None:
-        return None
-    try:
-        if match := re.fullmatch(r"(\d{1,6})([smhd])", value, re.ASCII):
-            return datetime.now(UTC) - timedelta(**{_UNITS[match[2]]: int(match[1])})
-        moment = datetime.fromisoformat(value)
-    except (ValueError, OverflowError):
-        sentence = f"`{value}` is no time, write `2026-01-31T12:00:00Z` or how long ago: `30m`, `2h`, `7d`"
-        raise click.BadParameter(sentence) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _read_subject(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
@@ -51,9 +35,9 @@ def _read_subject(_ctx: click.Context, _param: click.Parameter, value: str | Non
 @click.option("--subject", metavar="TYPE:ID", callback=_read_subject, help="Only decisions about this subject.")
 @click.option("--decision", type=click.Choice(["allow", "deny"]), help="Only allows or only denies.")
 @click.option(
-    "--since", metavar="TIME", callback=_read_time, help="From this time on: RFC 3339, or how long ago (`2h`)."
+    "--since", metavar="TIME", callback=read_time, help="From this time on: RFC 3339, or how long ago (`2h`)."
 )
-@click.option("--until", metavar="TIME", callback=_read_time, help="Before this time, written likewise.")
+@click.option("--until", metavar="TIME", callback=read_time, help="Before this time, written likewise.")
 @click.option("--follow", "-f", is_flag=True, help="Go on with what is written later, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print whole records, one JSON object a line.")
 def log(as_json: bool, data: Any, **filters: Any) -> None:
