@@ -33,6 +33,7 @@ _ADVICE = {
     "DisabledException": "enable the key",
     "KMSInvalidStateException": "cancel the deletion of the key, or enable it",
 }
+_ROTATE = "let AWS KMS rotate it each year (`aws kms enable-key-rotation`)"
 # at DEBUG botocore writes what it sends and gets, keys included
 logging.getLogger("botocore").setLevel(logging.INFO)
 
@@ -106,7 +107,7 @@ class KmsKeyring:
                 break
             marker = {"Marker": page["NextMarker"]}
         newest = int(max(dates).timestamp() * 1000)
-        return judge("AWS KMS", key["Arn"], newest, time.time_ns() // 1_000_000, renewed=renewed)
+        return judge("AWS KMS", key["Arn"], newest, time.time_ns() // 1_000_000, advice=None if renewed else _ROTATE)
 
     def _describe(self) -> dict[str, Any]:
         key: dict[str, Any] = self._call("describe_key", KeyId=self._key_id)["KeyMetadata"]

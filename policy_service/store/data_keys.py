@@ -40,7 +40,7 @@ class DataKey:
         """The key of `length` bytes for one use (HKDF-SHA256); the same at every call, unlike any other use's."""
         held = self._derived.get((use, length))
         if held is None:
-            salt, info = self.account.encode(), f"policy_service/{use}".encode()
+            salt, info = self.account.encode("utf-8", "surrogatepass"), f"policy_service/{use}".encode()
             held = HKDF(SHA256(), length, salt=salt, info=info).derive(self.secret)
             self._derived[use, length] = held
         return held

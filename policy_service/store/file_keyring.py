@@ -22,6 +22,7 @@ from policy_service.store.private_files import lock_folder, read_private, replac
 from policy_service.store.wrapping import KeyringHealth, Wrapped, judge
 
 _FORMAT = b"\x01"
+_ROTATE = "run `policy-service keyring rotate`"
 _MEMBERS = {"id", "created", "secret"}
 
 
@@ -82,7 +83,8 @@ class FileKeyring:
     def health(self) -> KeyringHealth:
         """Where the file is, and how old its last KEK."""
         kek = self._read().current
-        return judge(str(self._path), kek.id, int(kek.created.timestamp() * 1000), time.time_ns() // 1_000_000)
+        created_on = int(kek.created.timestamp() * 1000)
+        return judge(str(self._path), kek.id, created_on, time.time_ns() // 1_000_000, advice=_ROTATE)
 
     def _read(self) -> _Read:
         try:

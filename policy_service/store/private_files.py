@@ -25,14 +25,14 @@ def read_private(path: Path) -> tuple[tuple[int, ...], bytes]:
     try:
         status = os.fstat(file)
         if not stat.S_ISREG(status.st_mode):
-            raise NoKey(f"{path} is no file, name the file of the keyring")
+            raise NoKey(f"{path} is no file, put the file that holds the key in its place")
         if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             mode = f"{stat.S_IMODE(status.st_mode):04o}"
             raise NoKey(f"{path} has mode {mode}, others could read the keys in it, run `chmod 600 {path}`")
         with open(file, "rb", closefd=False) as reader:
             text = reader.read(FILE_BYTES + 1)
         if len(text) > FILE_BYTES:
-            raise NoKey(f"{path} has more than {FILE_BYTES} bytes, that is no keyring")
+            raise NoKey(f"{path} has more than {FILE_BYTES} bytes, that is no file of keys")
         return sign(status), text
     except OSError as error:
         raise NoKey(_say(path, error)) from None
@@ -97,5 +97,5 @@ def _write(fresh: Path, text: bytes, target: Path) -> None:
 
 def _say(path: Path, error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
-        return f"there is no {path}, put it back or name the right place with `POLICY_SERVICE_KEYRING`"
+        return f"there is no {path}, put it back from a backup, or name the right place"
     return f"{path} can't be read: {error.strerror}"

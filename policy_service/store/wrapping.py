@@ -19,7 +19,7 @@ class KeyringHealth(NamedTuple):
 
     provider: str
     current: str
-    created_on: int | None
+    created_on: int
     overdue: bool
     sentence: str
 
@@ -46,11 +46,11 @@ class Keyring(Protocol):
         """How it is, and whether its yearly rotation is overdue."""
 
 
-def judge(provider: str, current: str, created_on: int, now_ms: int, *, renewed: bool = False) -> KeyringHealth:
-    """The health of a keyring whose current KEK is of `created_on`; `renewed` where something else rotates it."""
+def judge(provider: str, current: str, created_on: int, now_ms: int, *, advice: str | None) -> KeyringHealth:
+    """The health of a keyring whose current KEK is of `created_on`; `advice` says how to rotate it, `None`: it is."""
     days = max(0, now_ms - created_on) // (24 * 3600 * 1000)
-    overdue = now_ms - created_on > OVERDUE_MS and not renewed
-    sentence = f"key `{current}` is {days} days old"
+    overdue = now_ms - created_on > OVERDUE_MS and advice is not None
+    sentence = f"the key `{current}` is {days} days old"
     if overdue:
-        sentence += ", rotation is overdue: run `policy-service keyring rotate`"
+        sentence += f", its yearly rotation is overdue: {advice}"
     return KeyringHealth(provider, current, created_on, overdue, sentence)
