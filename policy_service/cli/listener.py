@@ -9,9 +9,11 @@ import socket
 import sys
 from collections.abc import Callable
 from functools import partial
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
-from granian.constants import Interfaces, Loops
+from granian.constants import Interfaces, Loops, SSLProtocols
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
@@ -79,6 +81,21 @@ def find_port(host: str, port: int) -> int:
         raise Refused(f"can't listen on `{host}:{port}`: {reason}, choose another `--bind`") from None
 
 
+def require_private(settings: Settings) -> None:
+    """See that nobody reads along: beyond loopback only with TLS, or for proxies that speak it, else `Refused`."""
+    proxies = config.read_networks(settings.behind_proxy)
+    address = _resolve(*read_bind(settings.bind))
+    if not (settings.ssl_cert or proxies or ip_address(address.partition("%")[0]).is_loopback):
+        raise Refused(
+            f"`{settings.bind}` is not on loopback and what goes there could be read on its way, give --ssl-cert and "
+            "--ssl-key, or name the proxies that speak TLS in its place with --behind-proxy"
+        )
+
+
+def _resolve(host: str, port: int) -> str:
+    return str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0])
+
+
 def write_address(host: str, port: int) -> str:
     """`HOST:PORT` as URLs write it."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -87,11 +104,15 @@ def write_address(host: str, port: int) -> str:
 def listen(settings: Settings, on_start: Callable[[], None] | None = None) -> None:
     """Serve until interrupted; `on_start` is called once the parent listens, before workers start."""
     host, port = read_bind(settings.bind)
+    config.forget_admin_url()
     config.write(settings)
     server = Server(
         APPLICATION,
-        address=str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0]),
+        address=_resolve(host, port),
         port=port,
+        ssl_cert=Path(settings.ssl_cert) if settings.ssl_cert else None,
+        ssl_key=Path(settings.ssl_key) if settings.ssl_key else None,
+        ssl_protocol_min=SSLProtocols.tls12,
         interface=Interfaces.WSGI,
         loop=Loops.asyncio,
         workers=settings.workers,

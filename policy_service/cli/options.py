@@ -16,11 +16,12 @@ from policy_service.errors import Refused
 F = TypeVar("F", bound=Callable[..., Any])
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
+_FILE = click.Path(dir_okay=False)
 _NUMBER = click.IntRange(min=1)
 _SETTINGS: dict[str, dict[str, Any]] = {
     "policies": {"type": _FOLDER, "metavar": "DIR", "help": "Folder of the platform layer."},
     "tenants": {"type": _FOLDER, "metavar": "DIR", "help": "Folder with a folder for each tenant."},
-    "data": {"type": _FOLDER, "metavar": "DIR", "help": "Folder the service writes: decision log, last good bundles."},
+    "data": {"type": _FOLDER, "metavar": "DIR", "help": "Folder the service writes: log, bundles, store."},
     "bind": {"metavar": "HOST:PORT", "help": "Address to listen on; port 0 takes a free one."},
     "workers": {"type": _NUMBER, "metavar": "N", "help": "Processes that answer."},
     "public_url": {"metavar": "URL", "help": "What clients call the service; else made from --bind."},
@@ -30,9 +31,19 @@ _SETTINGS: dict[str, dict[str, Any]] = {
     "log_segment_bytes": {"type": _NUMBER, "metavar": "N", "help": "Size at which a segment is closed."},
     "log_mask": {"metavar": "PATHS", "help": "Fields to replace in records: `subject.id,context.ip`."},
     "bundles": {"type": _NUMBER, "metavar": "N", "help": "Tenants held in memory for each worker."},
+    "stores": {"type": _NUMBER, "metavar": "N", "help": "Tenants' stores held open for each worker."},
+    "keyring": {
+        "metavar": "FILE",
+        "help": "Where the key encryption keys are: a file, or aws-kms:KEY_ID.",
+    },
+    "ssl_cert": {"type": _FILE, "metavar": "FILE", "help": "Certificate to speak TLS with, and its issuers', PEM."},
+    "ssl_key": {"type": _FILE, "metavar": "FILE", "help": "Private key of the certificate, PEM."},
+    "behind_proxy": {"metavar": "NETWORKS", "help": "Proxies that are believed about the client: `10.1.2.0/24`."},
 }
+_LISTS = {"log_mask", "behind_proxy"}
+# the database is named by DATABASE_URL alone: its password would stand in the list of processes
 SERVING = tuple(_SETTINGS)
-FILES = ("policies", "tenants", "data")
+FILES = ("policies", "tenants", "data", "keyring")
 
 
 def with_settings(*names: str) -> Callable[[F], F]:
@@ -51,14 +62,16 @@ def with_settings(*names: str) -> Callable[[F], F]:
 
 def _say_default(name: str) -> str:
     default = getattr(Settings(), name)
-    return "" if name == "public_url" or default is False or default == () else f", else {default}"
+    if name == "keyring":
+        return ", else keyring.json in --data"
+    return "" if name == "public_url" or not default else f", else {default}"
 
 
 def read_settings(given: dict[str, Any]) -> Settings:
     """The settings of the environment under those that were given as options; `Refused` where one can't be read."""
     options = {name: value for name, value in given.items() if value is not None}
-    if isinstance(options.get("log_mask"), str):
-        options["log_mask"] = tuple(part.strip() for part in options["log_mask"].split(",") if part.strip())
+    for name in _LISTS & options.keys():
+        options[name] = tuple(part.strip() for part in options[name].split(",") if part.strip())
     return replace(config.read(), **options)
 
 
