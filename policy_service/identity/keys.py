@@ -32,6 +32,11 @@ _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 _warn = logging.getLogger(__name__).warning
 
+
+def _never(_: str) -> bool:
+    return False
+
+
 _NOT_FOUND = "the key is missing, wrong, expired or revoked, send `Authorization: Bearer <key>`"
 _DUMMY_DIGEST = hashlib.sha256(os.urandom(32)).hexdigest()
 # no tenant can have this name, so that what is no key costs the same look at the disk
@@ -100,13 +105,22 @@ class KeyRing:
     """Finds callers by their keys; a change of a `keys.yaml` counts from the next `find` on.
 
     Each `find` asks the file system once whether the file changed; at most `held` files are kept parsed. `report`
-    takes a sentence for each file that is refused, once until it changes.
+    takes a sentence for each file that is refused, once until it changes. `is_shut` says of a tenant whether its keys
+    are no better than wrong ones; each `find` asks, and what it raises is raised, whatever the key is.
     """
 
-    def __init__(self, tenants: Path, *, held: int = 1_000, report: Callable[[str], None] = _warn) -> None:
+    def __init__(
+        self,
+        tenants: Path,
+        *,
+        held: int = 1_000,
+        report: Callable[[str], None] = _warn,
+        is_shut: Callable[[str], bool] = _never,
+    ) -> None:
         self._tenants = os.fspath(tenants)
         self._held = held
         self._report = report
+        self._is_shut = is_shut
         self._files: OrderedDict[str, _KeyFile] = OrderedDict()
 
     def find(self, token: str | None, *, tenant: str | None = None, now: float) -> Caller:
@@ -119,9 +133,10 @@ class KeyRing:
         parts = text.split("_", 5)
         legal = len(parts) == 5 and parts[0] == "psk" and is_tenant_name(parts[1])
         name = parts[1] if legal else _DUMMY_TENANT
+        shut = self._is_shut(name)
         entry = self._file(name).keys.get(parts[2] if legal else "")
         same = hmac.compare_digest(_digest(text), entry.sha256 if entry else _DUMMY_DIGEST)
-        if not same or entry is None or tenant not in {None, name} or now >= entry.expires:
+        if not same or entry is None or shut or tenant not in {None, name} or now >= entry.expires:
             raise Unauthenticated(_NOT_FOUND)
         return entry.caller
 
