@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from policy_service.model import Entity, Finding, Policy, Uid, Version
+from policy_service.policy.endings import RELATIONSHIPS
 from policy_service.policy.engines import cedar_schema
 from policy_service.policy.groups import Groups
 from policy_service.policy.layer import Layer
+from policy_service.policy.relationships import Drawing
 from policy_service.policy.slices import Index
 
 _NOTHING: frozenset[Uid] = frozenset()
@@ -17,7 +19,11 @@ _NOTHING: frozenset[Uid] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """All that decides for one tenant. Nothing in it changes after `join`, but for the slices it keeps ready."""
+    """All that decides for one tenant. Nothing in it changes after `join`, but for the slices it keeps ready.
+
+    `relationships` says what stored ones draw, of both layers; `file_types` are the types of `entities.json`, of
+    which nothing is stored elsewhere.
+    """
 
     tenant: str
     version: Version
@@ -26,6 +32,8 @@ class Bundle:
     layer: Layer
     index: Index
     actions: Mapping[Uid, frozenset[Uid]]
+    relationships: Mapping[str, Drawing]
+    file_types: frozenset[str]
 
     @property
     def groups(self) -> Groups:
@@ -36,6 +44,11 @@ class Bundle:
     def entities(self) -> Mapping[Uid, Entity]:
         """The entities of `entities.json`, by uid."""
         return self.layer.entities
+
+    @property
+    def restricted(self) -> frozenset[str]:
+        """The names of properties that are sealed where they are stored, by `tenant.yaml`."""
+        return frozenset(self.layer.settings.get("restricted", ()))
 
     @property
     def policies(self) -> tuple[Policy, ...]:
@@ -59,7 +72,9 @@ def join(platform: Layer, layer: Layer, version: Version) -> tuple[Bundle | None
     index = Index([*platform.policies, *layer.policies])
     # most tenants have no schema and share what the platform's says
     actions = _platform_actions(schema) if schema == platform.schema else cedar_schema.action_parents(schema)
-    return Bundle(layer.tenant or "", version, str(version), platform, layer, index, actions), []
+    drawn = {**platform.relationships, **layer.relationships}
+    types = frozenset(uid.type for uid in layer.entities)
+    return Bundle(layer.tenant or "", version, str(version), platform, layer, index, actions, drawn, types), []
 
 
 @lru_cache(maxsize=2)
@@ -69,7 +84,17 @@ def _platform_actions(schema: str) -> Mapping[Uid, frozenset[Uid]]:
 
 def _clashes(platform: Layer, layer: Layer) -> list[Finding]:
     taken = {policy.policy.id: policy.policy for policy in platform.policies}
-    return [
+    drawn = [
+        Finding(
+            f"{layer.root}/{RELATIONSHIPS}",
+            drawing.line,
+            f"what `{kind}` draws is told by {platform.root}/{RELATIONSHIPS}:{platform.relationships[kind].line}, "
+            "take it out",
+        )
+        for kind, drawing in layer.relationships.items()
+        if kind in platform.relationships
+    ]
+    return drawn + [
         Finding(
             policy.policy.file,
             policy.policy.line,

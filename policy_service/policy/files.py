@@ -29,10 +29,10 @@ from policy_service.policy.engines.cedar import CedarPolicy
 from policy_service.policy.entities import parse_entities
 from policy_service.policy.groups import Groups, parse_groups
 from policy_service.policy.layer import Layer
+from policy_service.policy.relationships import Drawing, parse_relationships
 from policy_service.policy.scope import LIMITS, Compiled
 from policy_service.policy.sentences import write_line
 from policy_service.policy.settings import parse_settings
-from policy_service.policy.yaml_text import NotYaml, read_yaml
 
 __all__ = ["Layer", "is_ignored", "most_bytes", "parse_layer"]
 
@@ -80,7 +80,7 @@ def parse_layer(root: str, files: Mapping[str, bytes], *, tenant: str | None) ->
         groups=reading.groups,
         entities=reading.entities,
         schema=reading.texts.get(SCHEMA, ""),
-        relationships=reading.texts.get(RELATIONSHIPS, ""),
+        relationships=reading.relationships,
         cases=tuple(reading.cases),
     )
 
@@ -103,6 +103,7 @@ class _Reading:
         self.casbin: list[CasbinLine] = []
         self.groups = Groups()
         self.entities: Mapping[Any, Any] = {}
+        self.relationships: Mapping[str, Drawing] = {}
         self.cases: list[Case] = []
         self.texts: dict[str, str] = {}
         self.folders: dict[str, dict[str, str]] = {}
@@ -206,12 +207,8 @@ class _Reading:
         self.texts[path] = text
 
     def _relationships(self, path: str, text: str) -> None:
-        # what the rules say is read where relationships are drawn
-        try:
-            read_yaml(text)
-        except NotYaml as error:
-            self.refuse(path, error.line, str(error))
-        self._keep(path, text)
+        self.relationships, found = parse_relationships(f"{self.root}/{path}", text)
+        self.findings += found
 
     def _settings(self, path: str, text: str) -> None:
         self.settings, found = parse_settings(f"{self.root}/{path}", text)

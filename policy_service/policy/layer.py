@@ -12,6 +12,7 @@ from policy_service.policy.engines.abac import AbacPolicy
 from policy_service.policy.engines.casbin import CasbinLine
 from policy_service.policy.engines.cedar import CedarPolicy
 from policy_service.policy.groups import Groups
+from policy_service.policy.relationships import Drawing
 from policy_service.policy.scope import Compiled
 
 
@@ -24,7 +25,7 @@ class Layer:
     files          the paths that were read, relative to the root, sorted
     settings       `tenant.yaml`
     schema         the text of `schema.cedarschema`, empty without one
-    relationships  the text of `relationships.yaml`, empty without one
+    relationships  `relationships.yaml`, by the type of relationship
     """
 
     root: str
@@ -37,7 +38,7 @@ class Layer:
     groups: Groups = field(default_factory=Groups)
     entities: Mapping[Uid, Entity] = field(default_factory=dict)
     schema: str = ""
-    relationships: str = ""
+    relationships: Mapping[str, Drawing] = field(default_factory=dict)
     cases: tuple[Case, ...] = ()
     findings: tuple[Finding, ...] = ()
 

@@ -20,6 +20,13 @@ SCHEMA: Mapping[str, Any] = {
     "properties": {
         "name": {"type": "string", "minLength": 1, "maxLength": 200, "description": "what people call the tenant"},
         "description": {"type": "string", "maxLength": 2000},
+        "restricted": {
+            "type": "array",
+            "maxItems": 100,
+            "uniqueItems": True,
+            "items": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^(?!_|tag\.|displayName$)"},
+            "description": "properties of entities that are sealed where they are stored",
+        },
     },
 }
 _FINDINGS = 100
@@ -52,5 +59,8 @@ def _explain(error: jsonschema.ValidationError, document: Document) -> list[tupl
             for name in [name for name in document.value if name not in SCHEMA["properties"]][:_FINDINGS]
         ]
     name = str(error.path[0]) if error.path else "name"
+    if name == "restricted":
+        sentence = "is no list of properties, write names such as `[ssn]`; not `displayName`, `_…` or `tag.…`"
+        return [(document.line(tuple(error.path)), f"`restricted` {sentence}")]
     limit = SCHEMA["properties"][name]["maxLength"]
     return [(document.line((name,)), f"`{name}` is no text of 1 to {limit} characters, put it in quotes")]

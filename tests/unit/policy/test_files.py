@@ -47,7 +47,7 @@ def test_every_kind_of_file_is_read() -> None:
             "d.casbin/policy.csv": b"p, alice, doc, read\n",
             "groups.csv": b"g, user:alice, group:editors, acme\r\n",
             "entities.json": b'[{"uid": {"type": "doc", "id": "1"}}]',
-            "relationships.yaml": b"relationships: []\n",
+            "relationships.yaml": b"relationships:\n  owns: {parent: from}\n",
             "cases/a.yaml": b"cases:\n  - {subject: user:alice, action: read, resource: 'doc:1', expect: allow}\n",
         }
     )
@@ -57,7 +57,7 @@ def test_every_kind_of_file_is_read() -> None:
     assert {policy.policy.file for policy in layer.policies} >= {"tenants/acme/a.cedar", "tenants/acme/deep/er/b.cedar"}
     assert layer.groups.closure(Uid("user", "alice")) == {Uid("Group", "editors")}
     assert list(layer.entities) == [Uid("doc", "1")]
-    assert layer.relationships == "relationships: []\n"
+    assert layer.relationships["owns"].parent == "from"
     assert len(layer.cases) == 1
 
 

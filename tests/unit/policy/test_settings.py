@@ -10,6 +10,10 @@ from policy_service.policy.settings import parse_settings
 def test_a_name_is_enough() -> None:
     assert parse_settings("tenant.yaml", "name: Acme, Inc.\n") == ({"name": "Acme, Inc."}, [])
     assert parse_settings("tenant.yaml", "name: x\ndescription: y\n")[1] == []
+    assert parse_settings("tenant.yaml", "name: x\nrestricted: [ssn, displayNames]\n")[0]["restricted"] == [
+        "ssn",
+        "displayNames",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -25,6 +29,12 @@ def test_a_name_is_enough() -> None:
         ("name: x\n\nnmae: y\n", 3, "`nmae` is no setting"),
         ("name: x\nname: y\n", 2, "stands twice"),
         ("name: *x\n", 1, "alias"),
+        ("name: x\nrestricted: ssn\n", 2, "`restricted` is no list of properties"),
+        ("name: x\nrestricted:\n  - ssn\n  - tag.ssn\n", 4, "`restricted` is no list of properties"),
+        ("name: x\nrestricted: [displayName]\n", 2, "`restricted` is no list of properties"),
+        ("name: x\nrestricted: [_key]\n", 2, "`restricted` is no list of properties"),
+        ("name: x\nrestricted: [a, a]\n", 2, "`restricted` is no list of properties"),
+        ("name: x\nrestricted: [1]\n", 2, "`restricted` is no list of properties"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(text: str, line: int, told: str) -> None:
