@@ -1,0 +1,125 @@
+"""How a process opens the store: files in the data folder, or PostgreSQL where `DATABASE_URL` names one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from policy_service import config
+from policy_service.config import Settings
+from policy_service.errors import NoKey, Refused, StoreFailed
+from policy_service.store import context, migrate, postgres
+from policy_service.store.control import KeyState
+from policy_service.store.data_keys import DataKey, DataKeys
+from policy_service.store.door import Store
+from policy_service.store.failures import translated
+from policy_service.store.files import Files
+from policy_service.store.gates import Gate
+from policy_service.store.key_tables import KeyFile, KeyTables, ServiceKeyTable
+from policy_service.store.keyring import open_keyring
+from policy_service.store.postgres import Postgres
+from policy_service.store.tables import SERVICE
+
+_LIKELIEST = {KeyState.ACTIVE: 0, KeyState.PENDING: 1, KeyState.OLD: 2}
+
+
+def open_store(settings: Settings) -> Store:
+    """The store for a process that answers requests: as the role that owns nothing.
+
+    On files, a first start makes the keyring and the control database. `NoKey` where the keyring is missing or not the
+    one that this store was made with, `Refused` where PostgreSQL is not as it has to be, `StoreFailed` where it can't
+    be reached.
+    """
+    if not settings.database_url:
+        return _open_files(settings)
+    engine = postgres.make_engine(postgres.read_url(settings.database_url, "DATABASE_URL"))
+    try:
+        with translated("the database"):
+            postgres.refuse_power(engine)
+            require_current(engine)
+        return _open_postgresql(settings, engine)
+    except BaseException:
+        engine.dispose()
+        raise
+
+
+def open_admin_store(settings: Settings) -> Store:
+    """The store for a command that changes a tenant's life: on PostgreSQL as the role of `DATABASE_ADMIN_URL`."""
+    if not settings.database_url:
+        return _open_files(settings)
+    engine = open_admin_engine()
+    try:
+        with translated("the database"):
+            require_current(engine)
+        return _open_postgresql(settings, engine)
+    except BaseException:
+        engine.dispose()
+        raise
+
+
+def open_admin_engine() -> Engine:
+    """PostgreSQL as the owner of the tables; `Refused` where `DATABASE_ADMIN_URL` is not given."""
+    url = config.read_admin_url()
+    if not url:
+        raise Refused("this is done as the owner of the tables, name its role with DATABASE_ADMIN_URL")
+    return postgres.make_engine(postgres.read_url(url, "DATABASE_ADMIN_URL"), patient=True)
+
+
+def require_current(engine: Engine) -> None:
+    """See that the tables are those that this program knows; else `Refused`."""
+    with engine.connect() as connection:
+        for history in ("control", "tenant"):
+            if not migrate.is_current(connection, history, "the database"):
+                raise Refused("the database lacks tables of this version, run `policy-service db upgrade`")
+
+
+def _open_files(settings: Settings) -> Store:
+    folder = settings.data / "store"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # a restrictive mode may have been lost by a copy
+        os.chmod(folder, 0o700)
+        (folder / "tenants").mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise StoreFailed(f"{folder} can't be used: {(error.strerror or str(error)).lower()}") from None
+    with Gate(folder / "opening.lock", "the store").alone():
+        own = KeyFile(folder / "service.json")
+        is_new = not own.read(SERVICE) and not (folder / "control.db").exists()
+        if not is_new and not own.read(SERVICE):
+            raise NoKey(f"{folder / 'service.json'} is missing, restore it: without it the store can't be opened")
+        if is_new or not (folder / "control.db").exists():
+            _refuse_orphans(folder / "tenants")
+        keyring = open_keyring(settings, create=is_new)
+
+        def find_keys(account: str) -> Sequence[DataKey]:
+            keys.forget(account)
+            rows = keys.all(account)
+            return [key for row, key in sorted(rows, key=lambda held: (_LIKELIEST[held[0].state], -held[0].version))]
+
+        files = Files(folder, settings.stores, find_keys)
+        table = KeyTables(own, files.control)
+        keys = DataKeys(table, keyring)
+        files.create(SERVICE, keys.active(SERVICE))
+        store = Store("sqlite", files, keys, table)
+        store.look(SERVICE)
+    return store
+
+
+def _refuse_orphans(folder: Path) -> None:
+    if any(folder.glob("*.db")):
+        raise StoreFailed(f"the control database is gone and {folder} holds stores, restore it from a backup")
+
+
+def _open_postgresql(settings: Settings, engine: Engine) -> Store:
+    own = ServiceKeyTable(engine)
+    if not own.read(SERVICE):
+        raise Refused("the database has no key of the service, run `policy-service db upgrade`")
+    databases = Postgres(engine, lambda: keys.active(SERVICE).derive(context.USE))
+    table = KeyTables(own, databases.session)
+    keys = DataKeys(table, open_keyring(settings))
+    store = Store("postgresql", databases, keys, table)
+    store.look(SERVICE)
+    return store

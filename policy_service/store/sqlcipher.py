@@ -1,0 +1,132 @@
+"""A SQLCipher file and its connections: one key, one tenant.
+
+The key is raw (a passphrase would cost 80 ms an opening) and is set on the driver's connection before anything
+else, so that it is in no URL and no statement that could be logged.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
+from sqlcipher3 import dbapi2
+
+from policy_service.errors import NoKey
+from policy_service.store.data_keys import DataKey
+from policy_service.store.failures import explain
+
+BUSY_SECONDS = 5.0
+USE = "sqlcipher"
+
+_PRAGMAS = (
+    "PRAGMA foreign_keys = ON",
+    # what was acknowledged survives power loss
+    "PRAGMA synchronous = FULL",
+    "PRAGMA secure_delete = ON",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA cache_size = -4000",
+    "PRAGMA trusted_schema = OFF",
+)
+
+
+def connect(path: Path, key: DataKey, *, create: bool = False) -> Any:
+    """A connection of the driver; `NoKey` where the key does not open the file, which must exist but for `create`."""
+    mode = "rwc" if create else "rw"
+    try:
+        connection = dbapi2.connect(
+            f"{path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=BUSY_SECONDS,
+        )
+    except dbapi2.Error as error:
+        raise explain(str(path), error) from None
+    try:
+        connection.execute(f"PRAGMA key = \"x'{key.derive(USE).hex()}'\"")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if create:
+            connection.execute("PRAGMA journal_mode = WAL")
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+    except BaseException as error:
+        connection.close()
+        if isinstance(error, dbapi2.Error):
+            raise explain(str(path), error) from None
+        raise
+    return connection
+
+
+class File:
+    """An open file: `reader` and `writer` share its connections; `is_same` tells whether it was replaced since."""
+
+    def __init__(self, path: Path, keys: Sequence[DataKey], *, create: bool = False) -> None:
+        self.path = path
+        self.key, first = _find_key(path, keys, create)
+        status = os.stat(path)
+        self._identity = status.st_dev, status.st_ino
+        ready = [first]
+
+        def creator() -> Any:
+            try:
+                return ready.pop()
+            except IndexError:
+                return connect(path, self.key)
+
+        self._engine = _make_engine(creator)
+        self.reader: Engine = self._engine.execution_options(write=False)
+        self.writer: Engine = self._engine.execution_options(write=True)
+
+    def is_same(self) -> bool:
+        """Whether the file at the path is still the one that is open."""
+        try:
+            status = os.stat(self.path)
+        except OSError:
+            return False
+        return (status.st_dev, status.st_ino) == self._identity
+
+    def close(self) -> None:
+        """Close the connections that nobody uses now; those in use are closed when they are given back."""
+        self._engine.dispose()
+
+
+def _find_key(path: Path, keys: Sequence[DataKey], create: bool) -> tuple[DataKey, Any]:
+    """The first key that opens the file, and the connection."""
+    refusal: NoKey | None = None
+    for key in keys:
+        try:
+            return key, connect(path, key, create=create)
+        except NoKey as error:
+            refusal = error
+    raise refusal or NoKey(f"{path} can't be opened: there is no key for it")
+
+
+def _make_engine(creator: Callable[[], Any]) -> Engine:
+    engine = create_engine(
+        "sqlite://",
+        module=dbapi2,
+        creator=creator,
+        poolclass=QueuePool,
+        pool_size=2,
+        max_overflow=30,
+        pool_timeout=BUSY_SECONDS,
+        json_serializer=lambda value: orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode(),
+        json_deserializer=orjson.loads,
+        hide_parameters=True,
+    )
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _begin(connection: Connection) -> None:
+    # a writer takes its lock at once: one that read first could not wait for another's
+    if connection.get_execution_options()["write"]:
+        connection.exec_driver_sql("PRAGMA query_only = OFF")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.exec_driver_sql("PRAGMA query_only = ON")
+        connection.exec_driver_sql("BEGIN")

@@ -1,0 +1,82 @@
+"""`policy-service db upgrade`: every schema brought up to date, and in PostgreSQL the roles' rights with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection, Engine, select
+
+from policy_service.config import Settings
+from policy_service.errors import Refused
+from policy_service.store import context, migrate, postgres
+from policy_service.store.control import State, TenantRow
+from policy_service.store.data_keys import DataKeys
+from policy_service.store.door import Store
+from policy_service.store.failures import translated
+from policy_service.store.key_tables import KeyTables, ServiceKeyTable
+from policy_service.store.keyring import open_keyring
+from policy_service.store.opening import open_admin_engine, open_store
+from policy_service.store.tables import SERVICE
+
+Report = Callable[[int, int, str], None]  # how many are done, of how many, and which
+# any number that no other program's advisory lock is likely to have
+_LOCK = 0x706F6C696379
+
+
+def upgrade(settings: Settings, report: Report) -> int:
+    """Bring all schemas up to date, and say how many databases were looked at. Can be run again at any time."""
+    if not settings.database_url:
+        return _upgrade_files(settings, report)
+    url = postgres.read_url(settings.database_url, "DATABASE_URL")
+    if not url.username:
+        raise Refused("DATABASE_URL names no role, write `postgresql://role:password@host/database`")
+    engine = open_admin_engine()
+    try:
+        with translated("the database"):
+            with engine.begin() as connection:
+                _upgrade_database(connection)
+            _install_service_key(settings, engine)
+            with engine.begin() as connection:
+                postgres.grant(connection, url.username)
+    finally:
+        engine.dispose()
+    report(1, 1, "the database")
+    return 1
+
+
+def _upgrade_database(connection: Connection) -> None:
+    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+    connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {postgres.SCHEMA}")
+    for history in ("control", "tenant"):
+        migrate.upgrade(connection, history, "the database")
+
+
+def _install_service_key(settings: Settings, engine: Engine) -> None:
+    own = ServiceKeyTable(engine)
+    databases = postgres.Postgres(engine, lambda: b"")  # no context can be signed yet, and none is needed
+    keyring = open_keyring(settings, create=not own.read(SERVICE))
+    key = DataKeys(KeyTables(own, databases.session), keyring).active(SERVICE)
+    with engine.begin() as connection:
+        context.install_key(connection, key)
+
+
+def _upgrade_files(settings: Settings, report: Report) -> int:
+    store = open_store(settings)
+    try:
+        tenants = list_tenants(store)
+        report(0, len(tenants) + 1, "the control database")
+        for done, tenant in enumerate(tenants, 1):
+            with store.databases.session(tenant):
+                report(done, len(tenants) + 1, tenant)
+            store.databases.close(tenant)
+    finally:
+        store.close()
+    return len(tenants) + 1
+
+
+def list_tenants(store: Store, *states: State) -> list[str]:
+    """The names of the tenants in one of the states, sorted; without any, those that have data: active or suspended."""
+    wanted = states or (State.ACTIVE, State.SUSPENDED)
+    with store.databases.session(SERVICE) as session:
+        found = select(TenantRow.account_id).where(TenantRow.state.in_(wanted)).order_by(TenantRow.account_id)
+        return list(session.scalars(found))

@@ -1,0 +1,68 @@
+"""The door: sessions on both databases, each pinned to its tenant."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy.exc import DBAPIError
+
+from policy_service.errors import NoStore, PolicyServiceError
+from policy_service.store.door import Store
+from policy_service.store.sessions import ForeignRowError
+from policy_service.store.tables import EntityRow
+
+
+def make_row(id_: str, **given: object) -> EntityRow:
+    row = {
+        "id": id_, "type": "host", "key": id_, "source": "api", "scope": "", "properties": {}, "tags": {},
+        "version": 1, "created_on": 1, "begin_on": 1, "deleted": False, "classes": ["Host"],
+    }  # fmt: skip
+    return EntityRow(**row | given)
+
+
+@pytest.fixture
+def filled(store: Store) -> Store:
+    for tenant in ("acme", "globex"):
+        with store.session(tenant, write=True) as session:
+            session.add(make_row("1", display_name=tenant))
+    return store
+
+
+def test_each_tenant_reads_its_own(filled: Store) -> None:
+    for tenant in ("acme", "globex"):
+        with filled.session(tenant) as session:
+            assert session.scalars(select(EntityRow.display_name)).all() == [tenant]
+            assert session.scalar(text("SELECT count(*) FROM entity")) == 1
+
+
+def test_a_tenant_without_a_store_has_no_session(filled: Store) -> None:
+    with pytest.raises(NoStore), filled.session("nobody"):
+        pass
+
+
+def test_a_foreign_row_is_refused_at_the_flush(filled: Store) -> None:
+    with pytest.raises(ForeignRowError), filled.session("acme", write=True) as session:
+        session.add(make_row("2", account_id="globex"))
+
+
+def test_a_foreign_row_is_refused_below_the_session(filled: Store) -> None:
+    with pytest.raises((DBAPIError, PolicyServiceError)), filled.session("acme", write=True) as session:
+        session.execute(text("INSERT INTO element (account_id, name, value, id) VALUES ('globex', 'a', 'b', '1')"))
+
+
+def test_a_reading_session_writes_nothing(filled: Store) -> None:
+    with pytest.raises(PolicyServiceError), filled.session("acme") as session:
+        session.execute(update(EntityRow).values(type="other"))
+
+
+def test_an_error_in_the_block_undoes_everything(filled: Store) -> None:
+    with pytest.raises(ZeroDivisionError), filled.session("acme", write=True) as session:
+        raise ZeroDivisionError(session.execute(delete(EntityRow)))
+    with filled.session("acme") as session:
+        assert session.scalar(select(func.count()).select_from(EntityRow)) == 1
+
+
+def test_bulk_inserts_are_checked(filled: Store) -> None:
+    row = {key: value for key, value in vars(make_row("3", account_id="globex")).items() if not key.startswith("_")}
+    with pytest.raises(ForeignRowError), filled.session("acme", write=True) as session:
+        session.execute(insert(EntityRow), [row])
