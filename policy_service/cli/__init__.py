@@ -9,6 +9,7 @@ from policy_service.cli.check import check
 from policy_service.cli.demo import demo
 from policy_service.cli.evaluate import evaluate
 from policy_service.cli.key import key
+from policy_service.cli.keyring import keyring
 from policy_service.cli.log import log
 from policy_service.cli.output import Commands
 from policy_service.cli.serve import serve
@@ -24,5 +25,5 @@ def main() -> None:
     """
 
 
-for _command in (serve, check, evaluate, status, key, log, demo):
+for _command in (serve, check, evaluate, status, key, keyring, log, demo):
     main.add_command(_command)

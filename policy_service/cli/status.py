@@ -9,6 +9,7 @@ import click
 
 from policy_service.bundles.current import Bundles, TenantStatus
 from policy_service.bundles.load import load
+from policy_service.cli.keyring import say_overdue
 from policy_service.cli.options import FILES, read_settings, require_folders, with_settings
 from policy_service.cli.output import print_json, print_table
 from policy_service.config import Settings
@@ -52,6 +53,8 @@ def status(tenants_shown: tuple[str, ...], as_json: bool, **given: Any) -> None:
             raise UnknownTenant(f"there is no tenant `{name}` in {settings.tenants}, a tenant is a folder there")
     ring = KeyRing(settings.tenants, report=lambda _: None)  # its column says it
     rows = [_look(settings, ring, known[name]) for name in tenants_shown or known]
+    if problem := say_overdue(settings):
+        click.echo(f"keyring: {problem}", err=True)
     if as_json:
         print_json(rows)
         return
