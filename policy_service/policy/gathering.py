@@ -44,7 +44,7 @@ class Gatherer:
 
     def gather(self, question: Question) -> Facts:
         """The facts for one question: what the bundle's policies that can match it read."""
-        self._load((question.principal, question.resource))
+        self.load((question.principal, question.resource))
         principal = self._entity(question, question.principal)
         resource = self._entity(question, question.resource)
         action = Entity(question.action, question.action_attributes, self._bundle.action_ancestors(question.action))
@@ -65,7 +65,8 @@ class Gatherer:
                 context["caller"] = dict(self._caller)
         return Facts(question, needs, entities, context)
 
-    def _load(self, uids: Collection[Uid]) -> None:
+    def load(self, uids: Collection[Uid]) -> None:
+        """Fetch the entities and all above them in one go, before questions about each of them are gathered."""
         missing = [uid for uid in uids if uid not in self._stored]
         while missing:
             found = self._fetch(missing)
@@ -116,7 +117,7 @@ class Gatherer:
             if step:
                 edge = {uid for entity in starts for uid in references(entity.attributes, entity.tags)}
             new = [uid for uid in edge if uid not in entities]
-            self._load(new)
+            self.load(new)
             for uid in new:
                 entities[uid] = self._find(question, uid)
             found = [entity for uid in new if (entity := entities[uid])]
