@@ -51,7 +51,7 @@ def verify(lines, kept):
             continue
         if line["seq"] != seq + 1 or line["body"] is None:
             raise ValueError(f"link {seq + 1} or its entry was removed, or link {line['seq']!r} was put here")
-        seq, last = seq + 1, sha256(b"\x01", last.digest(), sha256(b"\x00", line["id"], line["body"]).digest())
+        seq, last = seq + 1, sha256(b"\x01", last.digest(), sha256(b"\x00", line["id"], b"\n", line["body"]).digest())
         if line["hash"] != last.hexdigest():
             raise ValueError(f"link {seq} or its entry {line['id']!r} was changed")
         if kept.pop(seq, line["hash"]) != line["hash"]:

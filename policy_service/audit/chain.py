@@ -1,6 +1,6 @@
 """The chain of a trail, without any store: what is hashed, what is signed, and how a signature is kept.
 
-    entry   SHA-256(0x00 + id + body)                        id and body as they are stored, in UTF-8
+    entry   SHA-256(0x00 + id + line feed + body)            as they are stored, in UTF-8; `canonical` has no line feed
     link    SHA-256(0x01 + hash of the link before + hash of the entry)
     start   SHA-256(0x02 + account)                          stands for the link before the first
 
@@ -52,7 +52,7 @@ def canonical(value: Any) -> str:
 
 def hash_entry(entry_id: str, body: str) -> bytes:
     """What a link covers of its entry; both texts exactly as they are stored."""
-    return hashlib.sha256(b"\x00" + _bytes(entry_id) + _bytes(body)).digest()
+    return hashlib.sha256(b"\x00" + _bytes(entry_id) + b"\n" + _bytes(body)).digest()
 
 
 def hash_link(before: bytes, entry: bytes) -> bytes:

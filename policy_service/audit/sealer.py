@@ -24,7 +24,7 @@ from policy_service.audit.chain import Head, SigningKey
 from policy_service.audit.trail import first_id
 from policy_service.audit.trail_pages import read_last_head, read_last_link, without_link
 from policy_service.errors import Conflict, NoKey, NoStore
-from policy_service.store.tables import TrailHeadRow, TrailLinkRow
+from policy_service.store.tables import SERVICE, TrailHeadRow, TrailLinkRow
 
 if TYPE_CHECKING:
     from policy_service.store.door import Store
@@ -78,7 +78,7 @@ def _check_end(session: Session, account: str, head: Head | None, opener: Signin
 
 
 def _say_verify(account: str) -> str:
-    return f"see `policy-service trail verify {account}`"
+    return f"see `policy-service trail verify {'--service' if account == SERVICE else account}`"
 
 
 def _seal_batch(session: Session, account: str, head: Head | None, key: SigningKey, since: str, now: int) -> int:
