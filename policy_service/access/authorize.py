@@ -5,25 +5,28 @@ A deny is an answer, never an exception. What can't be recorded is not answered.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from time import perf_counter_ns, time
 from typing import Any
 
-from policy_service.access.facts import fetch, now
+from policy_service.access.facts import StoredFacts, now
+from policy_service.access.ownership import Owners, deny_contested
 from policy_service.audit.decision_log import DecisionLog
 from policy_service.audit.records import record
+from policy_service.audit.sealer import Sealer
 from policy_service.bundles.current import Bundles
 from policy_service.config import Settings
 from policy_service.errors import RequestError
 from policy_service.identity.keys import KeyRing
-from policy_service.model import Act, Caller, Decision, Extension, Request, Thing
+from policy_service.model import Act, Caller, Decision, Extension, Request, Thing, Value
 from policy_service.policy.bundle import Bundle
 from policy_service.policy.decide import decide, decide_all
 from policy_service.policy.facts import Facts
 from policy_service.policy.gathering import Gatherer
 from policy_service.policy.request import Question, ask
 from policy_service.policy.values import dumps
+from policy_service.store.door import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,9 @@ class Service:
     bundles: Bundles
     keys: KeyRing
     log: DecisionLog
+    store: Store
+    sealer: Sealer
+    owners: Owners = field(default_factory=Owners)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +59,18 @@ class Batch:
 def authorize(service: Service, caller: Caller, batch: Batch) -> tuple[str, list[Decision | RequestError]]:
     """The version that answered, and the decisions of a batch, recorded: as many as its `until` lets through.
 
-    Raises `NoBundle` or `UnknownTenant` where nothing can decide, and `NotRecorded` where the log can't be written.
+    Raises `NoBundle` or `UnknownTenant` where nothing can decide, `StoreFailed` where the facts can't be known, and
+    `NotRecorded` where the log can't be written.
     """
     started = perf_counter_ns()
     bundle = service.bundles.current(caller.tenant)
-    gatherer = Gatherer(
-        bundle,
-        lambda uids: fetch(bundle, uids),
-        now,
-        {"key": caller.key_id, **({"ip": Extension("ip", batch.address)} if batch.address else {})},
-    )
-    if batch.until is None:
-        answered = _answer_all(bundle, gatherer, batch.items)
-    else:
-        answered = _answer_until(bundle, gatherer, batch.items, batch.until)
+    with StoredFacts(service.store, service.owners, bundle) as stored:
+        contested = stored.contested()
+        gatherer = Gatherer(bundle, stored.fetch, now, describe(caller, batch.address))
+        if batch.until is None:
+            answered = _answer_all(bundle, gatherer, batch.items, contested)
+        else:
+            answered = _answer_until(bundle, gatherer, batch.items, contested, batch.until)
     duration = (perf_counter_ns() - started) // 1000
     service.log.write(_records(caller, batch, bundle.version_text, answered, duration))
     return bundle.version_text, [answer for answer, _ in answered]
@@ -75,15 +79,31 @@ def authorize(service: Service, caller: Caller, batch: Batch) -> tuple[str, list
 Answered = tuple[Decision | RequestError, Facts | None]
 
 
-def _answer_all(bundle: Bundle, gatherer: Gatherer, items: Sequence[Request | RequestError]) -> list[Answered]:
+def describe(caller: Caller, address: str) -> dict[str, Value]:
+    """What `context.caller` says of whoever sent a request."""
+    return {"key": caller.key_id, **({"ip": Extension("ip", address)} if address else {})}
+
+
+def _answer_all(
+    bundle: Bundle, gatherer: Gatherer, items: Sequence[Request | RequestError], contested: Collection[str]
+) -> list[Answered]:
     questions = [_ask(item) for item in items]
     gathered = [question if isinstance(question, RequestError) else gatherer.gather(question) for question in questions]
     decisions = iter(decide_all(bundle, [facts for facts in gathered if isinstance(facts, Facts)]))
-    return [(facts, None) if isinstance(facts, RequestError) else (next(decisions), facts) for facts in gathered]
+    return [
+        (facts, None)
+        if isinstance(facts, RequestError)
+        else (deny_contested(bundle, contested, facts, next(decisions)), facts)
+        for facts in gathered
+    ]
 
 
 def _answer_until(
-    bundle: Bundle, gatherer: Gatherer, items: Sequence[Request | RequestError], until: bool
+    bundle: Bundle,
+    gatherer: Gatherer,
+    items: Sequence[Request | RequestError],
+    contested: Collection[str],
+    until: bool,
 ) -> list[Answered]:
     answered: list[Answered] = []
     for item in items:
@@ -92,7 +112,7 @@ def _answer_until(
             answered.append((question, None))
         else:
             facts = gatherer.gather(question)
-            answered.append((decide(bundle, facts), facts))
+            answered.append((deny_contested(bundle, contested, facts, decide(bundle, facts)), facts))
         last = answered[-1][0]
         if (isinstance(last, Decision) and last.allowed) is until:
             break

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from time import monotonic
 from typing import NamedTuple
 
@@ -41,7 +41,7 @@ class Owners:
         """The types, as Cedar knows them, of which the tenant's `entities.json` holds entities."""
         return self._look(bundle).types if bundle.entities else _NONE
 
-    def contested(self, bundle: Bundle, find: Callable[[Collection[str]], Collection[str]]) -> frozenset[str]:
+    def contested(self, bundle: Bundle, find: Callable[[Sequence[str]], Collection[str]]) -> frozenset[str]:
         """Those of `types` that the store holds too.
 
         `find` answers which of some types, as requests name them, have rows; it is asked every two seconds at most.

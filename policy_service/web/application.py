@@ -11,11 +11,14 @@ from werkzeug.routing import Rule
 
 from policy_service import __version__, config
 from policy_service.access.authorize import Service
+from policy_service.access.facts import is_shut
 from policy_service.audit.decision_log import open_log
+from policy_service.audit.sealer import Sealer
 from policy_service.bundles.current import Bundles
 from policy_service.config import Settings
 from policy_service.errors import PolicyServiceError
 from policy_service.identity.keys import KeyRing
+from policy_service.store.opening import open_store
 from policy_service.web import authzen, authzen_api, docs_page
 from policy_service.web.client import guard
 from policy_service.web.errors import Headers, problem, refuse
@@ -56,7 +59,9 @@ def open_service(settings: Settings) -> Service:
     log = open_log(settings)
     bundles = Bundles(settings)
     bundles.start()
-    return Service(settings, bundles, KeyRing(settings.tenants), log)
+    store = open_store(settings)
+    keys = KeyRing(settings.tenants, is_shut=lambda tenant: is_shut(store, tenant))
+    return Service(settings, bundles, keys, log, store, Sealer(store))
 
 
 def mount(service: Service) -> Flask:

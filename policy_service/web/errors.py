@@ -12,10 +12,14 @@ from typing import NamedTuple, TypeAlias
 import orjson
 
 from policy_service.errors import (
+    Conflict,
     Forbidden,
+    Missing,
+    NoKey,
     PolicyServiceError,
     Refused,
     RequestError,
+    Stale,
     Unauthenticated,
     Unavailable,
     UnknownTenant,
@@ -63,8 +67,12 @@ STATUS: tuple[tuple[type[PolicyServiceError], int], ...] = (
     (UnknownTenant, 401),
     (Forbidden, 403),
     (NotFound, 404),
+    (Missing, 404),
     (WrongMethod, 405),
+    (Conflict, 409),
+    (Stale, 412),
     (Unavailable, 503),
+    (NoKey, 503),
     (Refused, 503),
 )
 

@@ -12,12 +12,14 @@ from typing import Any
 from policy_service.access.authorize import Batch, Service, authorize
 from policy_service.audit.decision_log import DecisionLog
 from policy_service.audit.reader import read
+from policy_service.audit.sealer import Sealer
 from policy_service.bundles.current import Bundles
 from policy_service.config import Settings
 from policy_service.errors import PolicyServiceError, RequestError
 from policy_service.identity import keys
 from policy_service.identity.keys import KeyRing
 from policy_service.model import Caller, Decision, Request
+from policy_service.store.opening import open_store
 from tests.unit.bundles.folders import fill as fill
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +36,7 @@ class House:
         if watch:
             self.bundles.start()
         self.keys = KeyRing(self.settings.tenants)
+        self.store = open_store(self.settings)
         self.log_folder = self.settings.data / "log"
         self.log = self._open_log()
 
@@ -48,6 +51,7 @@ class House:
 
     def close(self) -> None:
         self.bundles.close()
+        self.store.close()
         self.log.close()
 
     def folder(self, tenant: str) -> Path:
@@ -64,7 +68,7 @@ class House:
     ) -> tuple[str, list[Decision | RequestError]]:
         """Version and decisions of one batch."""
         known = caller if isinstance(caller, Caller) else Caller(caller, "key", frozenset({"decide"}))
-        service = Service(self.settings, self.bundles, self.keys, self.log)
+        service = Service(self.settings, self.bundles, self.keys, self.log, self.store, Sealer(self.store))
         return authorize(service, known, Batch(requests, request_id, **options))
 
     def try_to_ask(self, tenant: str, requests: Sequence[Request]) -> None:

@@ -39,6 +39,13 @@ class FakeBundles:
         return held
 
 
+class FakeStore:
+    """A store of no tenant at all."""
+
+    def state(self, tenant: str) -> None:
+        return None
+
+
 class FakeLog:
     """A log in memory, or a full disk."""
 
@@ -59,7 +66,7 @@ class FakeLog:
 
 
 def serve(log: FakeLog, **held: Bundle | Exception) -> Service:
-    return Service(Settings(), FakeBundles(**held), None, log)  # type: ignore[arg-type]
+    return Service(Settings(), FakeBundles(**held), None, log, FakeStore(), None)  # type: ignore[arg-type]
 
 
 def answers(

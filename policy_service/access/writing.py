@@ -1,0 +1,192 @@
+"""Single changes of assets: found and locked, authorized, stored, told to the trail, all in one transaction.
+
+Nothing is answered before it is committed, and nothing is committed that is not in the decision log and in the trail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from time import time
+from typing import NamedTuple
+
+from policy_service.access.authorize import Service
+from policy_service.access.enforce import Asker, Judge, judging
+from policy_service.access.reading import etag_of
+from policy_service.access.rights import (
+    authorize_create,
+    authorize_delete,
+    authorize_update,
+    changing,
+    drawn_on,
+    find_changed,
+)
+from policy_service.access.sight import find, is_seen
+from policy_service.assets import entities, relationships, walk
+from policy_service.assets.asset import Asset, Edit, Kind, body
+from policy_service.assets.drafts import Draft, Patch
+from policy_service.audit import trail
+from policy_service.errors import Conflict, Forbidden, RequestError, Stale
+from policy_service.identity.key_files import subject_text
+from policy_service.model import Uid
+
+_ROOMS = {"entity": entities, "relationship": relationships}
+# relationships that a deleted entity takes along and that are facts of others
+_TAKEN = 1_000
+_TAKEN_UNSEEN = "you may not create this"
+
+# whether an asset with this `ETag` is the one that the caller means
+Guard = Callable[[str], bool]
+
+
+class Written(NamedTuple):
+    """What a change left, its `ETag`, the version of the files that allowed it, and whether it was created."""
+
+    asset: Asset
+    etag: str
+    version: str
+    created: bool = False
+
+
+class Changes:
+    """The changes of one request, which go into the trail together."""
+
+    def __init__(self, service: Service, judge: Judge) -> None:
+        self.judge = judge
+        self.now = time()
+        self.made: list[trail.Change] = []
+        self._service = service
+
+    @property
+    def millis(self) -> int:
+        """The time of the request in milliseconds."""
+        return int(self.now * 1000)
+
+    def add(self, edits: list[Edit], reasons: tuple[str, ...]) -> None:
+        """What was stored by one of them, and the policies that allowed it."""
+        asker, bundle = self.judge.asker, self.judge.bundle
+        by = trail.Origin(subject_text(asker.subject), asker.caller.key_id, asker.address, asker.request_id)
+        for edit in edits:
+            asset = edit.after or edit.before
+            if asset is None or not edit.changes:
+                continue
+            verb = "create" if edit.before is None else "update" if edit.after else "delete"
+            before, after = self._digest(edit.before), self._digest(edit.after)
+            change = trail.Change(verb, asset.kind, asset.id, before, after, by, bundle.version_text, reasons)
+            self.made.append(change)
+
+    def _digest(self, asset: Asset | None) -> str | None:
+        if asset is None:
+            return None
+        account = self.judge.bundle.tenant
+        return trail.digest(self._service.store.keys.active(account), body(asset, account))
+
+
+@contextmanager
+def changing_assets(service: Service, asker: Asker) -> Iterator[Changes]:
+    """Changes in one transaction that commits at the end, with the decisions and the trail of all of them."""
+    with judging(service, asker, write=True) as judge:
+        changes = Changes(service, judge)
+        yield changes
+        if changes.made:
+            trail.note(judge.inventory.session, changes.made, changes.now)
+    if changes.made:
+        service.sealer.mark(asker.caller.tenant)
+
+
+def create(service: Service, asker: Asker, kind: Kind, draft: Draft) -> Written:
+    """A new asset. `Conflict` where its key is taken, `Forbidden` where it may not be created."""
+    with changing_assets(service, asker) as changes:
+        edit = propose(changes, kind, draft)
+        if edit.before is not None:
+            raise Conflict(f"the key is taken by `{edit.before.id}`, change that one")
+        asset = write(changes, edit)
+        return _written(service, changes.judge, asset, created=True)
+
+
+def replace(service: Service, asker: Asker, kind: Kind, id_: str, draft: Draft, guard: Guard) -> Written:
+    """The asset with this id, replaced whole; `Missing`, `Stale`, `Forbidden` or `Conflict` where it can't be."""
+    with changing_assets(service, asker) as changes:
+        before = _find(service, changes, kind, id_, guard)
+        edit = _ROOMS[kind].propose_update(changes.judge.inventory, before, draft, changes.millis)
+        return _written(service, changes.judge, write(changes, edit))
+
+
+def patch(service: Service, asker: Asker, kind: Kind, id_: str, part: Patch, guard: Guard) -> Written:
+    """The asset with this id, changed where `part` says so; errors as of `replace`."""
+    with changing_assets(service, asker) as changes:
+        before = _find(service, changes, kind, id_, guard)
+        edit = _ROOMS[kind].propose_patch(changes.judge.inventory, before, part, changes.millis)
+        return _written(service, changes.judge, write(changes, edit))
+
+
+def remove(service: Service, asker: Asker, kind: Kind, id_: str, guard: Guard) -> str:
+    """Delete the asset with this id, an entity with its relationships; the version of the files that allowed it."""
+    with changing_assets(service, asker) as changes:
+        judge = changes.judge
+        before = _find(service, changes, kind, id_, guard)
+        reasons = authorize_delete(judge, before)
+        others = find_changed(judge, before, None) if kind == "relationship" else _find_taken(judge, before)
+        with changing(judge, others):
+            edits = _ROOMS[kind].remove(judge.inventory, before, changes.millis)
+        changes.add(edits, reasons)
+        return judge.bundle.version_text
+
+
+def propose(changes: Changes, kind: Kind, draft: Draft) -> Edit:
+    """What writing a draft by its key would do. What the subject may not see is not told of: `Forbidden`."""
+    judge, room = changes.judge, _ROOMS[kind]
+    try:
+        edit: Edit = room.propose(judge.inventory, draft, changes.millis)
+    except Conflict:
+        taken = room.find_by_key(judge.inventory, draft.source or "api", draft.scope or "", draft.key)
+        if taken is not None and not is_seen(judge, taken):
+            raise Forbidden(_TAKEN_UNSEEN) from None
+        raise
+    if edit.before is not None and not is_seen(judge, edit.before):
+        raise Forbidden(_TAKEN_UNSEEN)
+    return edit
+
+
+def write(changes: Changes, edit: Edit) -> Asset:
+    """Store what was proposed, if the subject may; the asset as it is then."""
+    judge = changes.judge
+    after = edit.after
+    if after is None:
+        raise ValueError("what is proposed leaves an asset")
+    others = find_changed(judge, edit.before, after)
+    reasons = authorize_create(judge, after) if edit.before is None else authorize_update(judge, edit.before, after)
+    if edit.changes:
+        with changing(judge, others):
+            _ROOMS[after.kind].store(judge.inventory, edit)
+        changes.add([edit], reasons)
+    return after
+
+
+def _find(service: Service, changes: Changes, kind: Kind, id_: str, guard: Guard) -> Asset:
+    asset = find(changes.judge, kind, id_, lock=True)
+    if not guard(etag_of(service, asset, changes.judge.bundle.tenant)):
+        raise Stale("it is not what `If-Match` says any more, read it again")
+    return asset
+
+
+def _find_taken(judge: Judge, entity: Asset) -> frozenset[Uid]:
+    """The other entities that lose a parent or an attribute with an entity's relationships."""
+    drawn = sorted(judge.bundle.relationships)
+    if not drawn:
+        return frozenset()
+    try:
+        found = walk.neighbours(judge.inventory, entity.uid, _allow, types=drawn, limit=_TAKEN)
+    except RequestError:
+        raise Conflict(f"it has more than {_TAKEN} relationships, delete them first") from None
+    changed = {uid for step in found.steps for uid in drawn_on(judge, step.relationship)}
+    return frozenset(changed - {entity.uid})
+
+
+def _allow(assets: Sequence[Asset]) -> list[bool]:
+    return [True] * len(assets)
+
+
+def _written(service: Service, judge: Judge, asset: Asset, *, created: bool = False) -> Written:
+    tag = etag_of(service, asset, judge.bundle.tenant)
+    return Written(asset, tag, judge.bundle.version_text, created)
