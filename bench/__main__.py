@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import bundles, in_process, over_http
+from bench import bundles, in_process, over_http, store
 from bench.timing import Row
 
 PARTS: dict[str, Callable[[], Iterable[Row]]] = {
     "In process": in_process.rows,
     "Over HTTP": over_http.rows,
     "Bundles": bundles.rows,
+    "Store": store.rows,
 }
 
 
