@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
+from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event
+from sqlalchemy.util import LRUCache
 from sqlcipher3 import dbapi2
 
 from policy_service.errors import NoKey
@@ -105,21 +106,23 @@ def _find_key(path: Path, keys: Sequence[DataKey], create: bool) -> tuple[DataKe
     raise refusal or NoKey(f"{path} can't be opened: there is no key for it")
 
 
+# a statement is compiled once for all files: the dialect and what was compiled for it belong to this engine
+_PATTERN = create_engine(
+    "sqlite://",
+    module=dbapi2,
+    poolclass=NullPool,
+    json_serializer=lambda value: orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode(),
+    json_deserializer=orjson.loads,
+)
+_PATTERN.connect().close()  # the dialect learns what its SQLite can
+_COMPILED: LRUCache[Any, Any] = LRUCache(1_000)
+
+
 def _make_engine(creator: Callable[[], Any]) -> Engine:
-    engine = create_engine(
-        "sqlite://",
-        module=dbapi2,
-        creator=creator,
-        poolclass=QueuePool,
-        pool_size=2,
-        max_overflow=30,
-        pool_timeout=BUSY_SECONDS,
-        json_serializer=lambda value: orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode(),
-        json_deserializer=orjson.loads,
-        hide_parameters=True,
-    )
+    pool = QueuePool(creator, pool_size=2, max_overflow=30, timeout=BUSY_SECONDS, dialect=_PATTERN.dialect)
+    engine = Engine(pool, _PATTERN.dialect, _PATTERN.url, hide_parameters=True)
     event.listen(engine, "begin", _begin)
-    return engine
+    return engine.execution_options(compiled_cache=_COMPILED)
 
 
 def _begin(connection: Connection) -> None:
