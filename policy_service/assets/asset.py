@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from policy_service.audit.trail import digest
 from policy_service.model import Entity, Uid, Value
+from policy_service.policy.entities import RESERVED_ATTRIBUTES
 from policy_service.policy.names import cedar_type, request_type
+from policy_service.policy.relationships import ASSET_ATTRIBUTES, PROPERTY
 from policy_service.policy.stored_values import show, write_json
 from policy_service.policy.values import read_set
 from policy_service.store.data_keys import DataKey
 
 Kind: TypeAlias = Literal["entity", "relationship"]
 
-# what an asset is to policies beside its properties, and what only the service may assert
-OWN_ATTRIBUTES = frozenset({"key", "type", "class", "displayName", "source", "scope"})
-ASSERTED = frozenset({"tenant", "groups", "authn"})
-PREFIX = "property."
+_TAKEN = ASSET_ATTRIBUTES | RESERVED_ATTRIBUTES
 
 _NAMESPACES: Mapping[Kind, uuid.UUID] = {
     "entity": uuid.UUID("6b1f6d0e-3a52-5d43-9b0c-6f5d0f0f2a11"),
@@ -98,9 +97,9 @@ def to_entity(asset: Asset, edges: Edges = NO_EDGES) -> Entity:
     Properties keep their names, but for those that are the asset's own, the service's or a relationship's: they are
     `property.<name>`, and so is any that starts with `property.`, so that no two can be meant by one name.
     """
-    taken = OWN_ATTRIBUTES | ASSERTED | edges.attributes.keys()
+    taken = _TAKEN | edges.attributes.keys()
     attributes: dict[str, Value] = {
-        PREFIX + name if name in taken or name.startswith(PREFIX) else name: value
+        PROPERTY + name if name in taken or name.startswith(PROPERTY) else name: value
         for name, value in asset.properties.items()
     }
     attributes |= {"key": asset.key, "type": asset.type, "class": list(asset.classes)}
@@ -143,4 +142,4 @@ def body(asset: Asset, account: str) -> bytes:
 
 def etag(asset: Asset, account: str, key: DataKey) -> str:
     """The `ETag` of an asset, in quotes. It is keyed, so that nobody can guess hidden properties by it."""
-    return f'"{hmac.digest(key.derive("digest"), body(asset, account), "sha256").hex()[:32]}"'
+    return f'"{digest(key, body(asset, account))[:32]}"'

@@ -1,0 +1,106 @@
+"""Rows of the store as assets, and assets as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from policy_service.assets.asset import Asset, Kind
+from policy_service.assets.inventory import Inventory
+from policy_service.assets.restricted import Sealing
+from policy_service.model import Uid
+from policy_service.policy.stored_values import decode_record, encode_record
+from policy_service.store.tables import EntityRow, RelationshipRow
+
+# as many ids as one statement asks for
+CHUNK = 500
+
+_SHARED = [
+    *("id", "key", "type", "display_name", "source", "scope", "properties", "tags", "sealed"),
+    *("version", "created_on", "begin_on", "end_on", "deleted"),
+]
+_ENDS = ["class_", "from_type", "from_id", "to_type", "to_id"]
+_COLUMNS: dict[Kind, list[InstrumentedAttribute[Any]]] = {
+    "entity": [getattr(EntityRow, name) for name in [*_SHARED, "classes"]],
+    "relationship": [getattr(RelationshipRow, name) for name in [*_SHARED, *_ENDS]],
+}
+
+
+def table_of(kind: Kind) -> type[EntityRow] | type[RelationshipRow]:
+    """The table of a kind of asset."""
+    return EntityRow if kind == "entity" else RelationshipRow
+
+
+def select_rows(inventory: Inventory, kind: Kind, *conditions: ColumnElement[bool]) -> Select[Any]:
+    """A statement for rows of the tenant, deleted ones included, for `read_rows`."""
+    table = table_of(kind)
+    return select(*_COLUMNS[kind]).where(table.account_id == inventory.account, *conditions)
+
+
+def select_assets(inventory: Inventory, kind: Kind, *conditions: ColumnElement[bool]) -> Select[Any]:
+    """A statement for the tenant's assets that are there, for `read_rows`."""
+    return select_rows(inventory, kind, table_of(kind).deleted.is_(False), *conditions)
+
+
+def read_rows(inventory: Inventory, kind: Kind, statement: Select[Any]) -> list[Asset]:
+    """The assets that a statement finds, in its order; `NoKey` where a restricted property does not open."""
+    return [_read(kind, row, inventory.sealing) for row in inventory.session.execute(statement)]
+
+
+def find_assets(inventory: Inventory, kind: Kind, ids: Collection[str], *, lock: bool = False) -> dict[str, Asset]:
+    """Those assets that are there, by id; locked in the order of their ids, so that no two writers wait in a circle."""
+    found: dict[str, Asset] = {}
+    table = table_of(kind)
+    for chunk in chunks(sorted(set(ids))):
+        condition = table.id == chunk[0] if len(chunk) == 1 else table.id.in_(chunk)
+        statement = select_assets(inventory, kind, condition)
+        if lock:
+            statement = statement.order_by(table.id).with_for_update()
+        found |= {asset.id: asset for asset in read_rows(inventory, kind, statement)}
+    return found
+
+
+def chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The ids in parts that one statement takes."""
+    return (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
+
+
+def _read(kind: Kind, row: Row[Any], sealing: Sealing) -> Asset:
+    stored = row.properties
+    if row.sealed:
+        stored = {**stored, **sealing.open(kind, row.id, row.sealed)}
+    ends: dict[str, Uid] = {}
+    if kind == "relationship":
+        ends = {"from_": Uid(row.from_type, row.from_id), "to": Uid(row.to_type, row.to_id)}
+    return Asset(
+        kind,
+        row.id,
+        row.key,
+        row.type,
+        tuple(row.classes) if kind == "entity" else (row.class_,),
+        row.display_name,
+        row.source,
+        row.scope,
+        decode_record(stored),
+        decode_record(row.tags),
+        row.version,
+        row.created_on,
+        row.begin_on,
+        row.end_on,
+        row.deleted,
+        **ends,
+    )
+
+
+def write_row(asset: Asset, sealing: Sealing) -> dict[str, Any]:
+    """The columns of an asset by their attributes' names, restricted properties sealed; not its account."""
+    properties, sealed = sealing.split(asset.kind, asset.id, encode_record(asset.properties))
+    columns: dict[str, Any] = {name: getattr(asset, name) for name in _SHARED if name not in ("properties", "sealed")}
+    columns |= {"properties": properties, "tags": encode_record(asset.tags), "sealed": sealed}
+    if asset.from_ is None or asset.to is None:
+        return columns | {"classes": list(asset.classes)}
+    ends = {"from_type": asset.from_.type, "from_id": asset.from_.id, "to_type": asset.to.type, "to_id": asset.to.id}
+    return columns | ends | {"class_": asset.classes[0]}

@@ -1,0 +1,137 @@
+"""Proposed edits written to rows: created, changed, made tombstones."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, delete, insert, update
+from sqlalchemy.exc import IntegrityError
+
+from policy_service.assets.asset import Asset, Edit
+from policy_service.assets.inventory import Inventory
+from policy_service.assets.rows import table_of, write_row
+from policy_service.errors import Conflict
+from policy_service.policy.stored_values import encode, encode_record, write_json
+from policy_service.store.tables import BlindRow, ElementRow
+
+_UNSYNCED = {"synchronize_session": False}
+# the set of an entity that lists start from; the others join when they are asked for
+CLASS = "class"
+
+
+def write_edit(inventory: Inventory, edit: Edit) -> Edit:
+    """Write what was proposed, in the session's transaction; the same edit.
+
+    `Conflict` where another writer was first: the row is no longer what the edit starts from.
+    """
+    after = edit.after
+    if after is None or not edit.changes:
+        return edit
+    columns = write_row(after, inventory.sealing)
+    if after.version == 1:
+        _insert(inventory, after, columns)
+    else:
+        _update(inventory, after, columns, was_deleted=edit.before is None)
+    if after.kind == "entity":
+        _write_elements(inventory, after, edit.before)
+        _write_blinds(inventory, after)
+    return edit
+
+
+def write_tombstone(inventory: Inventory, before: Asset, now: int) -> Edit:
+    """Make an asset a tombstone: its id, key, type and version stay, for the day its key comes back."""
+    table = table_of(before.kind)
+    columns: dict[str, Any] = {"deleted": True, "end_on": now, "display_name": None}
+    columns |= {"properties": {}, "tags": {}, "sealed": None}
+    if before.kind == "entity":
+        columns["classes"] = []
+    done = _execute(
+        inventory,
+        update(table)
+        .where(
+            table.account_id == inventory.account,
+            table.id == before.id,
+            table.version == before.version,
+            table.deleted.is_(False),
+        )
+        .values(columns),
+    )
+    if not done:
+        raise _overtaken(before)
+    if before.kind == "entity":
+        for rows in (ElementRow, BlindRow):
+            _execute(inventory, delete(rows).where(rows.account_id == inventory.account, rows.id == before.id))
+    return Edit(before, None)
+
+
+def _insert(inventory: Inventory, after: Asset, columns: dict[str, Any]) -> None:
+    session = inventory.session
+    try:
+        # a savepoint, so that the caller's other work outlives the conflict
+        with session.begin_nested():
+            session.execute(insert(table_of(after.kind)), {"account_id": inventory.account, **columns})
+    except IntegrityError:
+        raise Conflict(f"the {after.kind} `{after.key}` was created by another just now, read it again") from None
+
+
+def _update(inventory: Inventory, after: Asset, columns: dict[str, Any], *, was_deleted: bool) -> None:
+    table = table_of(after.kind)
+    done = _execute(
+        inventory,
+        update(table)
+        .where(
+            table.account_id == inventory.account,
+            table.id == after.id,
+            table.version == after.version - 1,
+            table.deleted.is_(was_deleted),
+        )
+        .values(columns),
+    )
+    if not done:
+        raise _overtaken(after)
+
+
+def _write_elements(inventory: Inventory, after: Asset, before: Asset | None) -> None:
+    old = set(before.classes) if before else set()
+    gone, new = sorted(old - set(after.classes)), sorted(set(after.classes) - old)
+    account = inventory.account
+    if gone:
+        _execute(
+            inventory,
+            delete(ElementRow).where(
+                ElementRow.account_id == account,
+                ElementRow.name == CLASS,
+                ElementRow.value.in_([write_element(name) for name in gone]),
+                ElementRow.id == after.id,
+            ),
+        )
+    if new:
+        rows = [{"account_id": account, "name": CLASS, "value": write_element(name), "id": after.id} for name in new]
+        inventory.session.execute(insert(ElementRow), rows)
+
+
+def write_element(value: str) -> str:
+    """A text as an element row holds it: by the canonical text of a value, whatever its kind."""
+    return write_json(encode(value))
+
+
+def _write_blinds(inventory: Inventory, after: Asset) -> None:
+    if inventory.sealing.keys is None:
+        return
+    account = inventory.account
+    if after.version > 1:
+        _execute(inventory, delete(BlindRow).where(BlindRow.account_id == account, BlindRow.id == after.id))
+    digests = inventory.sealing.blinds(encode_record(after.properties))
+    if digests:
+        rows = [{"account_id": account, "id": after.id, "name": name, "digest": digests[name]} for name in digests]
+        inventory.session.execute(insert(BlindRow), rows)
+
+
+def _execute(inventory: Inventory, statement: Any) -> int:
+    """How many rows a statement changed."""
+    done = cast("CursorResult[Any]", inventory.session.execute(statement, execution_options=_UNSYNCED))
+    return done.rowcount
+
+
+def _overtaken(asset: Asset) -> Conflict:
+    return Conflict(f"the {asset.kind} `{asset.key}` was changed by another just now, read it again")
