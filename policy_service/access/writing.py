@@ -101,7 +101,7 @@ def create(service: Service, asker: Asker, kind: Kind, draft: Draft) -> Written:
         if edit.before is not None:
             raise Conflict(f"the key is taken by `{edit.before.id}`, change that one")
         asset = write(changes, edit)
-        return _written(service, changes.judge, asset, created=True)
+        return written(service, changes.judge, asset, created=True)
 
 
 def replace(service: Service, asker: Asker, kind: Kind, id_: str, draft: Draft, guard: Guard) -> Written:
@@ -109,7 +109,7 @@ def replace(service: Service, asker: Asker, kind: Kind, id_: str, draft: Draft, 
     with changing_assets(service, asker) as changes:
         before = _find(service, changes, kind, id_, guard)
         edit = _ROOMS[kind].propose_update(changes.judge.inventory, before, draft, changes.millis)
-        return _written(service, changes.judge, write(changes, edit))
+        return written(service, changes.judge, write(changes, edit))
 
 
 def patch(service: Service, asker: Asker, kind: Kind, id_: str, part: Patch, guard: Guard) -> Written:
@@ -117,7 +117,7 @@ def patch(service: Service, asker: Asker, kind: Kind, id_: str, part: Patch, gua
     with changing_assets(service, asker) as changes:
         before = _find(service, changes, kind, id_, guard)
         edit = _ROOMS[kind].propose_patch(changes.judge.inventory, before, part, changes.millis)
-        return _written(service, changes.judge, write(changes, edit))
+        return written(service, changes.judge, write(changes, edit))
 
 
 def remove(service: Service, asker: Asker, kind: Kind, id_: str, guard: Guard) -> str:
@@ -187,6 +187,7 @@ def _allow(assets: Sequence[Asset]) -> list[bool]:
     return [True] * len(assets)
 
 
-def _written(service: Service, judge: Judge, asset: Asset, *, created: bool = False) -> Written:
+def written(service: Service, judge: Judge, asset: Asset, *, created: bool = False) -> Written:
+    """What is answered of an asset that was written."""
     tag = etag_of(service, asset, judge.bundle.tenant)
     return Written(asset, tag, judge.bundle.version_text, created)

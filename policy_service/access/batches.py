@@ -1,0 +1,41 @@
+"""Many assets written by one request: each created or replaced by its key, or refused, on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from policy_service.access.authorize import Service
+from policy_service.access.enforce import Asker
+from policy_service.access.writing import Changes, Written, changing_assets, propose, write, written
+from policy_service.assets.asset import Kind
+from policy_service.assets.drafts import Draft
+from policy_service.errors import Conflict, Forbidden, PolicyServiceError, RequestError
+
+# what is wrong with one item; whatever else fails, fails for all
+_OF_ONE = (RequestError, Forbidden, Conflict)
+
+
+def write_batch(
+    service: Service, asker: Asker, kind: Kind, items: Sequence[Draft | RequestError]
+) -> tuple[str, list[Written | PolicyServiceError]]:
+    """The version of the files that decided, and what became of each item, in order.
+
+    A key that is new needs `create`, one that is there `read` and `update`, before and after. An item sees what the
+    items before it wrote; one that is refused leaves nothing. All that is written is committed at once, before this
+    answers.
+    """
+    with changing_assets(service, asker) as changes:
+        answers = [_write(service, changes, kind, item) for item in items]
+        return changes.judge.bundle.version_text, answers
+
+
+def _write(service: Service, changes: Changes, kind: Kind, item: Draft | RequestError) -> Written | PolicyServiceError:
+    if isinstance(item, RequestError):
+        return item
+    try:
+        with changes.judge.inventory.session.begin_nested():
+            edit = propose(changes, kind, item)
+            asset = write(changes, edit)
+    except _OF_ONE as error:
+        return error
+    return written(service, changes.judge, asset, created=edit.before is None)
