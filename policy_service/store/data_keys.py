@@ -110,11 +110,14 @@ class DataKeys:
         rows = sorted(held.rows, key=lambda row: row.version, reverse=True)
         return [(row, self._open(account, held, row.version)) for row in rows]
 
-    def pending(self, account: str) -> DataKey:
-        """The version that a rekey is to make active: the one that is pending already, or a new one."""
+    def pending(self, account: str, *, above: int = 0) -> DataKey:
+        """The version that a rekey is to make active: the one that is pending already, or a new one.
+
+        A new one is higher than every other of the account, and than `above`.
+        """
         held = self._look(account, fresh=True)
         if not any(row.state == KeyState.PENDING for row in held.rows):
-            self._make(account, 1 + max((row.version for row in held.rows), default=0), KeyState.PENDING)
+            self._make(account, 1 + max([above, *(row.version for row in held.rows)]), KeyState.PENDING)
             held = self._look(account, fresh=True)
         versions = [row.version for row in held.rows if row.state == KeyState.PENDING]
         if not versions:

@@ -1,33 +1,74 @@
-"""A tenant's store made and destroyed: each step can be done again after a kill, old state or new."""
+"""A tenant's store made and destroyed: each step can be done again after a kill, old state or new.
+
+A store counts from the moment its tenant is active. What a killed run left before that was never anyone's, and is
+cleared away by the next.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
 from policy_service.errors import Conflict
-from policy_service.store.control import DataKeyRow, State, TenantRow
+from policy_service.store.control import DataKeyRow, KeyState, State, TenantRow
+from policy_service.store.data_keys import DataKey
 from policy_service.store.door import Store
 from policy_service.store.files import Files, remove_files
+from policy_service.store.gates import Gate
+from policy_service.store.postgres import Postgres
+from policy_service.store.private_files import settle
+from policy_service.store.sqlcipher import connect
 from policy_service.store.tables import SERVICE, Base
 
 
+@contextmanager
+def alone(store: Store, tenant: str) -> Iterator[None]:
+    """Be the one command that changes the life of a tenant; `StoreFailed` at once where another does."""
+    name = f"the tenant `{tenant}`"
+    with contextlib.ExitStack() as stack:
+        if isinstance(store.databases, Files):
+            path = store.databases.path(tenant).with_suffix(".life")
+            stack.enter_context(Gate(path, name).alone(seconds=0))
+        elif isinstance(store.databases, Postgres):
+            stack.enter_context(store.databases.alone(name))
+        yield
+
+
 def create_store(store: Store, tenant: str) -> None:
-    """Make the store of a tenant, key first; what a killed run began is gone on with. `Conflict` where there is one."""
+    """Make the store of a tenant and open it to requests. `Conflict` where there is one."""
+    begin_store(store, tenant)
+    set_state(store, tenant, State.ACTIVE)
+
+
+def begin_store(store: Store, tenant: str, *, above: int = 0) -> DataKey:
+    """Make an empty store, key first, which counts once its tenant is active; what a killed run began is cleared.
+
+    `above` is the highest version of a data key that another store of this tenant used: this one's are higher, so
+    that nobody takes one for the other. `Conflict` where there is a store, or an erasure is not finished.
+    """
     state = store.look(tenant)
     if state in (State.ACTIVE, State.SUSPENDED):
         raise Conflict(f"the tenant `{tenant}` has a store already")
     if state is State.ERASING:
         raise Conflict(f"the tenant `{tenant}` is being erased, finish it with `policy-service tenant erase {tenant}`")
+    if state is State.CREATING:
+        drop_data(store, tenant)
     set_state(store, tenant, State.CREATING)
     key = store.keys.active(tenant)
+    if key.version <= above:
+        key = store.keys.pending(tenant, above=above)
+        with store.databases.session(SERVICE, write=True) as session:
+            activate(session, key)
+        store.keys.forget(tenant)
     if isinstance(store.databases, Files):
         store.databases.create(tenant, key)
-    set_state(store, tenant, State.ACTIVE)
+        settle(store.databases.path(tenant).parent)
+    return key
 
 
 def set_state(store: Store, tenant: str, state: State) -> None:
@@ -43,25 +84,53 @@ def put_state(session: Session, tenant: str, state: State) -> None:
     row = session.get(TenantRow, tenant)
     if row is None:
         session.add(TenantRow(account_id=tenant, state=state, created_on=now, changed_on=now))
-    else:
-        row.state, row.changed_on = state, now
+        return
+    if row.state == State.ERASED:
+        row.created_on = now
+    row.state, row.changed_on = state, now
+
+
+def activate(session: Session, key: DataKey) -> None:
+    """Make a pending key the active one, in a transaction of the service's own account; the old one still opens."""
+    mine = DataKeyRow.account_id == key.account
+    old = update(DataKeyRow).where(mine, DataKeyRow.state == KeyState.ACTIVE, DataKeyRow.version != key.version)
+    session.execute(old.values(state=KeyState.OLD))
+    session.execute(update(DataKeyRow).where(mine, DataKeyRow.version == key.version).values(state=KeyState.ACTIVE))
 
 
 def drop_store(store: Store, tenant: str) -> None:
     """Destroy what a tenant has: rows or file, then its keys. The state is the caller's to set, before and after."""
-    if isinstance(store.databases, Files):
-        with store.databases.gate(tenant).alone():
-            store.databases.close(tenant)
-            path = store.databases.path(tenant)
-            remove_files(path)
-            remove_files(path.with_suffix(".new"))
-    else:
-        with store.databases.session(tenant, write=True) as session:
-            for table in reversed(Base.metadata.sorted_tables):
-                session.execute(delete(table).where(table.c.account_id == tenant))
+    drop_data(store, tenant)
     with store.databases.session(SERVICE, write=True) as session:
         session.execute(delete(DataKeyRow).where(DataKeyRow.account_id == tenant))
     store.forget(tenant)
+
+
+def drop_data(store: Store, tenant: str) -> None:
+    """Destroy a tenant's rows or file, and leave its keys."""
+    if isinstance(store.databases, Files):
+        path = store.databases.path(tenant)
+        with exclusive(store, tenant):
+            for suffix in (".db", ".new", ".rekey"):
+                remove_files(path.with_suffix(suffix))
+            settle(path.parent)
+        return
+    with store.databases.session(tenant, write=True) as session:
+        for table in reversed(Base.metadata.sorted_tables):
+            session.execute(delete(table).where(table.c.account_id == tenant))
+
+
+def scrub(store: Store) -> None:
+    """Write the control database anew, so that a key that was deleted is in no page and no write-ahead log of it."""
+    if not isinstance(store.databases, Files):
+        return
+    with exclusive(store, SERVICE):
+        connection = connect(store.databases.path(SERVICE), store.keys.active(SERVICE))
+        try:
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            connection.close()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Callable, Iterator
 
 import orjson
@@ -10,7 +11,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session, SessionTransaction
 
-from policy_service.errors import Refused
+from policy_service.errors import Refused, StoreFailed
 from policy_service.store import context
 from policy_service.store.failures import translated
 from policy_service.store.sessions import TenantSession
@@ -84,6 +85,26 @@ class Postgres:
             yield session
             if write:
                 session.commit()
+
+    @contextlib.contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """Hold the lock of a name until the block ends; `StoreFailed` at once where another connection does."""
+        number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+        with translated("the database"):
+            connection = self._writer.connect().execution_options(isolation_level="AUTOCOMMIT")
+        # closed for good: a lock that is still held must not go back to the pool
+        connection.detach()
+        with contextlib.closing(connection):
+            with translated("the database"):
+                taken = connection.exec_driver_sql("SELECT pg_try_advisory_lock(%s)", (number,)).scalar()
+            if not taken:
+                raise StoreFailed(f"{name} is in use by another process, try again")
+            yield
+
+    def renew(self, session: Session) -> None:
+        """Sign the context of a transaction anew: it is good for a minute, and some take longer."""
+        assert isinstance(session, TenantSession)  # noqa: S101
+        session.connection().exec_driver_sql(context.SET, (context.mint(self._find_key(), session.account),))
 
     def _sign(self, session: Session, transaction: SessionTransaction, connection: Connection) -> None:
         assert isinstance(session, TenantSession)  # noqa: S101

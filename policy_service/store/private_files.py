@@ -73,13 +73,18 @@ def replace_private(path: Path, text: bytes) -> None:
         except BaseException:
             fresh.unlink(missing_ok=True)
             raise
-        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        settle(target.parent)
     except OSError as error:
         raise NoKey(f"{path} can't be written: {error.strerror}") from None
+
+
+def settle(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk."""
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def _write(fresh: Path, text: bytes, target: Path) -> None:
