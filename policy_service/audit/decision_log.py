@@ -12,10 +12,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from policy_service.audit.records import Mask, write_line
+from policy_service.audit.records import Mask
+from policy_service.audit.sealed_lines import write_line
 from policy_service.audit.segments import Segment, SpoiledError, tidy
 from policy_service.config import Settings
-from policy_service.errors import NotRecorded, Refused
+from policy_service.errors import NoKey, NotRecorded, Refused, Unavailable
+from policy_service.store.data_keys import DataKeys
 
 # a longer record is refused by the writer and skipped by the reader, so that both are bounded
 LINE_BYTES = 64 * 1024 * 1024
@@ -26,10 +28,11 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _logs: weakref.WeakSet[DecisionLog] = weakref.WeakSet()
 
 
-def open_log(settings: Settings) -> DecisionLog:
+def open_log(settings: Settings, keys: DataKeys) -> DecisionLog:
     """The decision log of this process, as the settings say; `Refused` where they can't be kept."""
     return DecisionLog(
         settings.data / "log",
+        keys,
         sync=settings.log_sync,
         segment_bytes=settings.log_segment_bytes,
         keep_bytes=settings.log_bytes,
@@ -42,6 +45,7 @@ class DecisionLog:
     """Appends records to a segment of its own; one for each process, shared by its threads.
 
     folder         made with mode 0700, segments with 0600
+    keys           seal each record with its tenant's active key
     sync           wait for the disk in each `write`: survives power loss, not only `kill -9`
     segment_bytes  a segment larger than this is closed and another one opened
     keep_bytes     closed segments go, oldest first, while the folder holds more
@@ -54,6 +58,7 @@ class DecisionLog:
     def __init__(
         self,
         folder: Path,
+        keys: DataKeys,
         *,
         sync: bool = False,
         segment_bytes: int,
@@ -67,6 +72,7 @@ class DecisionLog:
                 "keep at least one segment"
             )
         self._folder = folder
+        self._keys = keys
         self._sync = sync
         self._segment_bytes = segment_bytes
         self._keep_bytes = keep_bytes
@@ -89,8 +95,9 @@ class DecisionLog:
     def write(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Append the records of one request by one write; `NotRecorded` where not all are in the file."""
         try:
-            lines = [write_line(record, self._mask) for record in records]
-        except (TypeError, ValueError, RecursionError) as error:
+            keys = {tenant: self._keys.active(tenant) for tenant in {record["tenant"] for record in records}}
+            lines = [write_line(record, self._mask, keys[record["tenant"]]) for record in records]
+        except (TypeError, ValueError, RecursionError, NoKey, Unavailable) as error:
             raise NotRecorded(f"the decision could not be recorded: {error}") from error
         if any(len(line) > LINE_BYTES for line in lines):
             raise NotRecorded(f"the decision could not be recorded: its record is larger than {LINE_BYTES} bytes")

@@ -1,6 +1,6 @@
 """The decision log as a person reads it: all workers' records in the order of time, and as they come.
 
-Segments are streamed and merged: what is held in memory is one record of each. What can't be read is
+Segments are streamed and merged: what is held in memory is one record of each, sealed. What can't be read is
 reported and skipped. A last line without its end is being written, or was torn and never answered.
 """
 
@@ -17,11 +17,11 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-import orjson
-
 from policy_service.audit.decision_log import LINE_BYTES
-from policy_service.audit.records import instant, read_line
+from policy_service.audit.records import instant
+from policy_service.audit.sealed_lines import Line, Opener, read_line
 from policy_service.audit.segments import find_segments
+from policy_service.store.data_keys import DataKeys
 
 Report: TypeAlias = Callable[[str], None]
 
@@ -39,15 +39,15 @@ class _Position:
     line: int = 0
 
 
-class _Line(NamedTuple):
+class _Placed(NamedTuple):
     time: str
     place: str
-    body: Mapping[str, Any]
-    text: bytes
+    line: Line
 
 
 def read(
     folder: Path,
+    keys: DataKeys,
     *,
     tenant: str | None = None,
     subject: str | None = None,
@@ -62,24 +62,31 @@ def read(
     """The records of a log in order of time, `since` included and `until` not.
 
     folder    the log's folder; where there is none, there are no records
+    keys      open what was sealed; `StoreFailed` or `NoKey` of theirs ends the reading
     subject   `type:id`, as the request named it
     follow    go on with what is written later, until `stop` answers true (asked at least at each poll)
-    report    takes `path:line: sentence` for each line that was skipped
+    report    takes `path:line: sentence` for each line that was skipped, and `folder: sentence` once for each
+              erased tenant, whose lines nobody can read, and for lines that were never sealed
 
     A record is the mapping of `records.record`, fractions as `Decimal`; `records.dumps` makes JSON of it.
     """
     wanted = _Filter(tenant, subject, decision, instant(since) if since else "", instant(until) if until else "")
     oldest = since.timestamp() - _SLACK_SECONDS if since else 0.0
     positions: dict[str, _Position] = {}
+    opener, told = Opener(keys), frozenset[str]()
     while True:
-        for line in _sweep(folder, positions, oldest, report):
+        for _, place, line in _sweep(folder, positions, oldest, report):
             if stop is not None and stop():
                 return
-            if wanted.takes(line):
+            if wanted.may_take(line):
                 try:
-                    yield read_line(line.text)
-                except (ValueError, RecursionError) as error:
-                    report(f"{line.place}: skipped, {error}")
+                    body = opener.open(line)
+                except ValueError as error:
+                    report(f"{place}: skipped, {error}")
+                    continue
+                if body is not None and wanted.takes(body):
+                    yield body
+        told = _tell(folder, opener, told, report)
         if not follow or (stop is not None and stop()):
             return
         time.sleep(poll_seconds)
@@ -92,14 +99,18 @@ class _Filter(NamedTuple):
     since: str
     until: str
 
-    def takes(self, line: _Line) -> bool:
-        body = line.body
+    def may_take(self, line: Line) -> bool:
+        """What can be said before the body is opened."""
         return (
             line.time >= self.since
             and (not self.until or line.time < self.until)
-            and (self.tenant is None or body.get("tenant") == self.tenant)
-            and (self.decision is None or body.get("decision") is (self.decision == "allow"))
-            and (self.subject is None or _is_subject(body.get("subject"), self.subject))
+            and (self.tenant is None or line.tenant == self.tenant)
+        )
+
+    def takes(self, body: Mapping[str, Any]) -> bool:
+        """And what can be said of the opened body."""
+        return (self.decision is None or body.get("decision") is (self.decision == "allow")) and (
+            self.subject is None or _is_subject(body.get("subject"), self.subject)
         )
 
 
@@ -110,7 +121,7 @@ def _is_subject(thing: Any, text: str) -> bool:
     return text in {f"{kind}:{thing.get('id')}", f"{kind.replace('::', '.')}:{thing.get('id')}"}
 
 
-def _sweep(folder: Path, positions: dict[str, _Position], oldest: float, report: Report) -> Iterator[_Line]:
+def _sweep(folder: Path, positions: dict[str, _Position], oldest: float, report: Report) -> Iterator[_Placed]:
     """What was not read yet, merged by time; `positions` says how far each segment has been read."""
     try:
         segments = find_segments(folder)
@@ -129,7 +140,7 @@ def _sweep(folder: Path, positions: dict[str, _Position], oldest: float, report:
     return heapq.merge(*streams, key=itemgetter(0))
 
 
-def _read_segment(path: Path, position: _Position, report: Report) -> Iterator[_Line]:
+def _read_segment(path: Path, position: _Position, report: Report) -> Iterator[_Placed]:
     # the file is closed after one line and opened again when the merge comes back to it, so that of
     # thousands of segments only those of the same time are open
     head = list(islice(_read_lines(path, position, report), 1))
@@ -155,11 +166,23 @@ def _read_lines(path: Path, position: _Position, report: Report) -> Iterator[byt
         report(f"{path}:1: can't be read: {error.strerror}")
 
 
-def _parse(text: bytes, place: str, report: Report) -> _Line | None:
+def _parse(text: bytes, place: str, report: Report) -> _Placed | None:
     try:
-        body = orjson.loads(text)["body"]
-        return _Line(body["time"] + "", place, body, text)
-    except (ValueError, TypeError, KeyError) as error:
-        sentence = str(error) if isinstance(error, orjson.JSONDecodeError) else "the line holds no record"
-        report(f"{place}: skipped, {sentence}")
+        line = read_line(text)
+        return _Placed(line.time, place, line)
+    except ValueError as error:
+        report(f"{place}: skipped, {error}")
         return None
+
+
+def _tell(folder: Path, opener: Opener, told: frozenset[str], report: Report) -> frozenset[str]:
+    """Report once what is no fault of a line; gives what has been told so far."""
+    news = {
+        tenant: f"records of `{tenant}` skipped ({count}), they are sealed for a tenant that was erased"
+        for tenant, count in opener.erased.items()
+    }
+    if opener.clear:
+        news[""] = f"records are not sealed ({opener.clear}), from before bodies were: nothing shows who wrote them"
+    for name in news.keys() - told:
+        report(f"{folder}: {news[name]}")
+    return told | news.keys()

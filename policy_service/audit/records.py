@@ -44,7 +44,7 @@ def record(
     facts: bytes | str | None = None,
     context_used: bytes | str | None = None,
 ) -> dict[str, Any]:
-    """The body of one line.
+    """The body of one line, as it is before it is sealed.
 
     `at` is the time in seconds; `facts` and `context_used` are JSON texts (Cedar's format) that are embedded
     as they are, `None` where nothing was looked up.
@@ -101,12 +101,7 @@ def _thing(thing: Thing) -> dict[str, Any]:
 
 
 def _embed(text: bytes | str | None) -> orjson.Fragment | None:
-    if text is None:
-        return None
-    # a line break can only stand between the tokens of a JSON text; a record is one line
-    if isinstance(text, str):
-        return orjson.Fragment(text.replace("\n", " ") if "\n" in text else text)
-    return orjson.Fragment(text.replace(b"\n", b" ") if b"\n" in text else text)
+    return None if text is None else orjson.Fragment(text)
 
 
 class Mask:
@@ -173,35 +168,24 @@ def _hide(value: Any, parts: Sequence[str]) -> Any:
     return changed
 
 
-def write_line(body: Mapping[str, Any], mask: Mask) -> bytes:
-    """One line of the log: `{"tenant", "key_version", "body"}`, so that the body can be sealed later.
-
-    A value that JSON can't hold is a `TypeError`.
-    """
-    masked = mask.apply(body) if mask else body
-    return _dump({"tenant": body["tenant"], "key_version": 0, "body": masked}, orjson.OPT_APPEND_NEWLINE)
-
-
 def dumps(body: Mapping[str, Any]) -> bytes:
-    """The JSON text of a record that was read: numbers as they were written."""
-    return _dump(body, 0)
-
-
-def read_line(line: bytes) -> dict[str, Any]:
-    """The body of a line, every number exact (fractions as `Decimal`); `ValueError` where there is none."""
-    envelope = json.loads(line, parse_float=Decimal, parse_constant=_refuse_constant)
-    body = envelope.get("body") if isinstance(envelope, dict) else None
-    if not isinstance(body, dict):
-        raise ValueError("no record in this line")
-    return body
-
-
-def _dump(value: Any, option: int) -> bytes:
+    """The JSON text of a record, numbers as they were sent; `TypeError` where a value is none that JSON can hold."""
     try:
-        return orjson.dumps(value, _spell, option)
+        return orjson.dumps(body, _spell)
     except TypeError:
         # integers beyond 64 bits are rare, and the only thing that orjson does not ask `_spell` about
-        return orjson.dumps(_spell_integers(value), _spell, option)
+        return orjson.dumps(_spell_integers(body), _spell)
+
+
+def read_body(text: bytes) -> dict[str, Any]:
+    """The record of a JSON text, every number exact (fractions as `Decimal`); `ValueError` where there is none."""
+    try:
+        body = json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(body, dict):
+        raise ValueError("it is no record")
+    return body
 
 
 def _spell(value: Any) -> Any:

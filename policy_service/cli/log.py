@@ -15,6 +15,10 @@ from policy_service.audit.records import dumps
 from policy_service.cli.options import read_settings, with_settings
 from policy_service.cli.output import console, visible
 from policy_service.cli.times import read_time
+from policy_service.config import Settings
+from policy_service.errors import NoKey
+from policy_service.store.door import Store
+from policy_service.store.opening import open_store
 
 _EPILOG = """\b
 Examples:
@@ -30,7 +34,7 @@ def _read_subject(_ctx: click.Context, _param: click.Parameter, value: str | Non
 
 
 @click.command(epilog=_EPILOG)
-@with_settings("data")
+@with_settings("data", "keyring")
 @click.option("--tenant", help="Only decisions of this tenant.")
 @click.option("--subject", metavar="TYPE:ID", callback=_read_subject, help="Only decisions about this subject.")
 @click.option("--decision", type=click.Choice(["allow", "deny"]), help="Only allows or only denies.")
@@ -40,23 +44,45 @@ def _read_subject(_ctx: click.Context, _param: click.Parameter, value: str | Non
 @click.option("--until", metavar="TIME", callback=read_time, help="Before this time, written likewise.")
 @click.option("--follow", "-f", is_flag=True, help="Go on with what is written later, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print whole records, one JSON object a line.")
-def log(as_json: bool, data: Any, **filters: Any) -> None:
-    """Read the decision log in order of time."""
-    folder = read_settings({"data": data}).data / "log"
+def log(as_json: bool, data: Any, keyring: Any, **filters: Any) -> None:
+    """Read the decision log in order of time.
+
+    Records are sealed with their tenant's data key: it takes the keyring and the store that `serve` uses.
+    """
+    settings = read_settings({"data": data, "keyring": keyring})
+    folder = settings.data / "log"
     if not folder.is_dir():
         click.echo(f"there is no decision log in {folder} yet, name the data folder of `serve` with --data", err=True)
-    records = read(folder, report=lambda sentence: click.echo(sentence, err=True), **filters)
-    shown = False
-    with contextlib.suppress(KeyboardInterrupt):
-        for record in records:
-            shown = True
-            if as_json:
-                click.echo(dumps(record).decode())
-            else:
-                console().print(_line(record), soft_wrap=True)
-            sys.stdout.flush()
-    if not shown and folder.is_dir() and not filters["follow"]:
+        if not filters["follow"]:
+            return
+    with contextlib.closing(_open_store(settings)) as store:
+        records = read(folder, store.keys, report=lambda sentence: click.echo(visible(sentence), err=True), **filters)
+        shown = False
+        with contextlib.suppress(KeyboardInterrupt):
+            for record in records:
+                shown = True
+                _print(record, as_json=as_json)
+    if not shown and not filters["follow"]:
         click.echo(f"no decision in {folder} is one of those", err=True)
+
+
+def _open_store(settings: Settings) -> Store:
+    """The store `serve` has used; `NoKey` where it is not there, since opening would begin a new one."""
+    control = settings.data / "store" / "control.db"
+    if not settings.database_url and not control.is_file():
+        raise NoKey(
+            f"the keys of the decision log are in {control}, which is missing: name the data folder of `serve` with "
+            "--data, or its database with DATABASE_URL"
+        )
+    return open_store(settings)
+
+
+def _print(record: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(dumps(record).decode())
+    else:
+        console().print(_line(record), soft_wrap=True)
+    sys.stdout.flush()
 
 
 def _line(record: Mapping[str, Any]) -> str:

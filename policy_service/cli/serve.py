@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -70,8 +71,8 @@ def require_start(settings: Settings) -> None:
     if settings.ssl_cert or settings.ssl_key:
         _warn_of_end(require_certificate(settings.ssl_cert, settings.ssl_key, datetime.now(UTC)))
     require_folders(settings, "tenants")
-    open_log(settings).close()
-    open_store(settings).close()
+    with contextlib.closing(open_store(settings)) as store:
+        open_log(settings, store.keys).close()
     Bundles(settings).platform()
 
 

@@ -41,7 +41,7 @@ class House:
         self.log = self._open_log()
 
     def _open_log(self) -> DecisionLog:
-        return DecisionLog(self.log_folder, segment_bytes=1 << 26, keep_bytes=1 << 30, keep_days=30)
+        return DecisionLog(self.log_folder, self.store.keys, segment_bytes=1 << 26, keep_bytes=1 << 30, keep_days=30)
 
     def turn_page(self, name: str) -> None:
         """Go on with an empty log."""
@@ -86,7 +86,7 @@ class House:
     def records(self, tenant: str | None = None) -> list[Mapping[str, Any]]:
         """What the log holds; fails where a line can't be read."""
         unreadable: list[str] = []
-        found = list(read(self.log_folder, tenant=tenant, report=unreadable.append))
+        found = list(read(self.log_folder, self.store.keys, tenant=tenant, report=unreadable.append))
         assert not unreadable
         return found
 

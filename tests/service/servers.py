@@ -22,6 +22,7 @@ from typing import Any
 import httpx
 
 from policy_service.bundles.quiet import QUIET
+from tests.logs import open_keys, read_segments
 from tests.property.test_swaps import QUESTIONS, TENANT, write
 from tests.service.houses import ROOT, fill
 from tests.web.conftest import Server, Site, start_server, wait_for
@@ -134,10 +135,11 @@ def find_segments(site: Site, worker: int) -> list[Path]:
 
 def find_worker(site: Site, request_id: str) -> int:
     """Which worker answered: the one whose segment of the log holds the request."""
-    sought = f'"{request_id}"'.encode()
-    for path in sorted((site.settings.data / "log").glob("*.jsonl"), reverse=True):
-        if sought in path.read_bytes():
-            return int(path.name.split("-")[1])
+    log = site.settings.data / "log"
+    with open_keys(site.settings.data) as keys:
+        for name, bodies in read_segments(log, keys).items():
+            if any(body["request"] == request_id for body in bodies):
+                return int(name.split("-")[1])
     raise AssertionError(f"{request_id} was answered and is not in the log")
 
 

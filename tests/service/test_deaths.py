@@ -53,7 +53,7 @@ def test_no_answered_decision_is_lost(tmp_path: Path) -> None:
             (segment,) = find_segments(site, victims[0])
             whole = segment.read_bytes()
             with segment.open("ab") as file:
-                file.write(b'{"tenant":"acme","key_version":0,"body":{"time":"2026')
+                file.write(b'{"tenant":"acme","key_version":1,"time":"2026-01-01T00:00:00.000000Z","body":"AQAA')
             victims.append(kill_one(server, site))
             load.wait_for_more(50)
         # repaired by the worker that started last

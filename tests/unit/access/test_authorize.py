@@ -10,7 +10,7 @@ import pytest
 
 from policy_service.access import authorize as module
 from policy_service.access.authorize import Batch, Service, authorize
-from policy_service.audit.records import Mask, read_line, write_line
+from policy_service.audit.records import dumps, read_body
 from policy_service.config import Settings
 from policy_service.errors import NoBundle, NotRecorded, RequestError, UnknownTenant
 from policy_service.model import Act, Caller, Decision, Entity, Request, Thing, Uid
@@ -62,7 +62,7 @@ class FakeLog:
     def records(self) -> list[Mapping[str, Any]]:
         """What a reader of the one write would read."""
         (records,) = self.writes
-        return [read_line(write_line(record, Mask(()))) for record in records]
+        return [read_body(dumps(record)) for record in records]
 
 
 def serve(log: FakeLog, **held: Bundle | Exception) -> Service:

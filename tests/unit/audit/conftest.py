@@ -11,6 +11,7 @@ import pytest
 from policy_service.audit.decision_log import DecisionLog
 from policy_service.audit.records import record
 from policy_service.model import Act, Caller, Decision, Effect, Engine, Failure, Policy, Request, Thing
+from tests.logs import make_keys
 
 READ = Policy("hosts-read", Effect.PERMIT, "tenants/acme/hosts.cedar", 3, Engine.CEDAR, "not part of a record")
 FACTS = '[{"uid":{"type":"user","id":"alice"},"attrs":{"ssn":"123-45"},"parents":[]}]'
@@ -50,7 +51,7 @@ def open_log(folder: Path) -> Any:
 
     def open_one(**changes: Any) -> DecisionLog:
         given: dict[str, Any] = {"segment_bytes": 1 << 20, "keep_bytes": 1 << 30, "keep_days": 30}
-        logs.append(DecisionLog(folder, **given | changes))
+        logs.append(DecisionLog(folder, **given | {"keys": make_keys()} | changes))
         return logs[-1]
 
     yield open_one

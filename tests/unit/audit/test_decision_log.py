@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import json
 import os
@@ -20,17 +21,21 @@ from policy_service.audit import decision_log, segments
 from policy_service.audit.decision_log import DecisionLog
 from policy_service.audit.reader import read
 from policy_service.audit.segments import find_segments
-from policy_service.errors import NotRecorded, Refused
+from policy_service.errors import NoKey, NoStore, NotRecorded, PolicyServiceError, Refused, StoreFailed
+from policy_service.model import Caller
+from policy_service.store.data_keys import DataKey
+from tests.logs import make_keys, read_segments
 from tests.unit.audit.conftest import OPEN, make
 
 
 def written(folder: Path) -> list[str]:
     """The request ids in the files, each line of which must be whole."""
-    ids = []
+    ids: list[str] = []
     for segment in find_segments(folder):
         text = (folder / segment.name).read_bytes()
         assert text == b"" or text.endswith(b"\n")
-        ids += [json.loads(line)["body"]["request"] for line in text.splitlines()]
+    for bodies in read_segments(folder, make_keys()).values():
+        ids += [body["request"] for body in bodies]
     return ids
 
 
@@ -58,7 +63,7 @@ class TestWrite:
 
     def test_a_mask_counts_for_every_record(self, folder: Path, open_log: OPEN) -> None:
         open_log(mask=("subject.id",)).write([make(), make()])
-        assert [body["subject"]["id"] for body in read(folder)] == ["***", "***"]
+        assert [body["subject"]["id"] for body in read(folder, make_keys())] == ["***", "***"]
 
     def test_sync_waits_for_the_disk(self, folder: Path, open_log: OPEN, monkeypatch: pytest.MonkeyPatch) -> None:
         synced: list[int] = []
@@ -117,6 +122,38 @@ class TestWrite:
         with pytest.raises(NotRecorded):
             log.write([make(), make(**changes)])
         assert written(folder) == []
+
+    @pytest.mark.parametrize("error", [NoKey("no KEK"), StoreFailed("no database"), NoStore("erased")])
+    def test_what_can_not_be_sealed_is_not_recorded(
+        self, folder: Path, open_log: OPEN, monkeypatch: pytest.MonkeyPatch, error: PolicyServiceError
+    ) -> None:
+        keys = make_keys()
+
+        def fail(account: str) -> DataKey:
+            raise error
+
+        log = open_log(keys=keys)
+        with monkeypatch.context() as patch:
+            patch.setattr(keys, "active", fail)
+            with pytest.raises(NotRecorded, match=str(error)):
+                log.write([make()])
+        assert find_segments(folder) == []
+        log.write([make()])
+        assert written(folder) == ["r-1"]
+
+    def test_each_record_is_sealed_for_its_tenant(self, folder: Path, open_log: OPEN) -> None:
+        open_log().write([make(), make(caller=Caller("globex", "k"))])
+        assert [body["tenant"] for body in read(folder, make_keys(erased=["acme"]))] == ["globex"]
+
+    def test_no_body_can_be_read_in_the_folder(self, folder: Path, open_log: OPEN) -> None:
+        log = open_log(segment_bytes=1)
+        for number in range(3):
+            log.write([make(request_id=f"r-{number}")])
+        texts = ("r-1", "alice", "web-1", "123-45", "10.0.0.1", "hosts-read", "abcdefghijkl", "abc+def", "decision")
+        for path in folder.iterdir():
+            line = path.read_bytes()
+            for raw in (line, base64.b64decode(json.loads(line)["body"])):
+                assert [text for text in texts if text.encode() in raw] == []
 
     def test_a_record_that_no_reader_would_read_is_not_recorded(
         self, folder: Path, open_log: OPEN, monkeypatch: pytest.MonkeyPatch
@@ -245,7 +282,7 @@ class TestFailure:
             with pytest.raises(NotRecorded):
                 log.write([make(request_id="torn")])
         log.write([make(request_id="after")])
-        assert [body["request"] for body in read(folder)] == ["before", "after"]
+        assert [body["request"] for body in read(folder, make_keys())] == ["before", "after"]
         open_log()
         assert written(folder) == ["before", "after"]
 
@@ -268,8 +305,9 @@ import resource, sys
 from pathlib import Path
 from policy_service.audit.decision_log import DecisionLog
 from policy_service.errors import NotRecorded
+from tests.logs import make_keys
 from tests.unit.audit.conftest import make
-log = DecisionLog(Path(sys.argv[1]), segment_bytes=1 << 20, keep_bytes=1 << 20, keep_days=1)
+log = DecisionLog(Path(sys.argv[1]), make_keys(), segment_bytes=1 << 20, keep_bytes=1 << 20, keep_days=1)
 resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, resource.RLIM_INFINITY))
 done, failed = [], 0
 for number in range(10):
@@ -288,8 +326,9 @@ KILLED = """
 import sys
 from pathlib import Path
 from policy_service.audit.decision_log import DecisionLog
+from tests.logs import make_keys
 from tests.unit.audit.conftest import make
-log = DecisionLog(Path(sys.argv[1]), segment_bytes=20_000, keep_bytes=1 << 30, keep_days=1)
+log = DecisionLog(Path(sys.argv[1]), make_keys(), segment_bytes=20_000, keep_bytes=1 << 30, keep_days=1)
 number = 0
 while True:
     log.write([make(request_id=f"{sys.argv[2]}-{number}"), make(request_id=f"{sys.argv[2]}-{number}+")])
@@ -331,7 +370,7 @@ class TestProcesses:
             assert process.stdout is not None
             process.stdout.readline()
             process.send_signal(signal.SIGKILL)
-        whole = [body["request"] for body in read(folder)]
+        whole = [body["request"] for body in read(folder, make_keys())]
         for segment in find_segments(folder):
             with (folder / segment.name).open("ab") as file:
                 file.write(b'{"tenant":"acme"')
@@ -369,7 +408,7 @@ class TestProcesses:
 
 
 def test_a_log_that_nobody_holds_is_forgotten(folder: Path) -> None:
-    log = DecisionLog(folder, segment_bytes=1, keep_bytes=1, keep_days=1)
+    log = DecisionLog(folder, make_keys(), segment_bytes=1, keep_bytes=1, keep_days=1)
     assert log in decision_log._logs
     del log
     assert not [one for one in decision_log._logs if one._folder == folder]

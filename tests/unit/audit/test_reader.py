@@ -15,10 +15,15 @@ import pytest
 
 from policy_service.audit import reader
 from policy_service.audit.reader import read
+from policy_service.audit.sealed_lines import Opener
 from policy_service.audit.segments import find_segments
+from policy_service.errors import StoreFailed
 from policy_service.model import Act, Caller, Decision, Request, Thing
+from tests.logs import Table, make_keys
 from tests.unit.audit.conftest import OPEN, make
 
+KEYS = make_keys()
+CLEAR = b'{"tenant":"acme","key_version":0,"body":%b}\n'
 START = 1_767_225_600
 DENY = Decision(False, (), (), "v")
 
@@ -45,17 +50,17 @@ class TestOrder:
         first, second, third = open_log(), open_log(), open_log()
         for log, times in ((first, [1, 4, 7]), (second, [2, 3, 9]), (third, [5, 6, 8])):
             log.write([at(seconds) for seconds in times])
-        assert ids(read(folder)) == [str(number) for number in range(1, 10)]
+        assert ids(read(folder, KEYS)) == [str(number) for number in range(1, 10)]
 
     def test_no_folder_and_an_empty_one_have_no_records(self, folder: Path, open_log: OPEN) -> None:
-        assert ids(read(folder)) == []
+        assert ids(read(folder, KEYS)) == []
         open_log()
-        assert ids(read(folder)) == []
+        assert ids(read(folder, KEYS)) == []
 
     def test_numbers_are_exact(self, folder: Path, open_log: OPEN) -> None:
         context = {"exact": Decimal("0.30"), "big": 2**70}
         open_log().write([at(1, request=Request(Thing("u", "a"), Act("r"), Thing("h", "b"), context))])
-        (body,) = read(folder)
+        (body,) = read(folder, KEYS)
         assert body["context"] == context
 
     def test_of_many_segments_few_are_open(self, folder: Path, open_log: OPEN, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +68,7 @@ class TestOrder:
         for number in range(60):
             log.write([at(number), at(number + 0.5)])
         most = 0
-        for _ in read(folder):
+        for _ in read(folder, KEYS):
             most = max(most, len(list(Path("/proc/self/fd").iterdir())))
         log.close()
         assert len(find_segments(folder)) == 60
@@ -74,7 +79,7 @@ class TestOrder:
         padding = "x" * 10_000
         log.write([at(number, context_used=f'"{padding}"') for number in range(500)])
         tracemalloc.start()
-        assert sum(1 for _ in read(folder)) == 500
+        assert sum(1 for _ in read(folder, KEYS)) == 500
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert peak < 1_000_000
@@ -114,49 +119,85 @@ class TestFilter:
     )
     def test_all_filters_must_hold(self, mixed: Path, filters: dict[str, Any], found: list[str]) -> None:
         os.utime(only(mixed), (START + 4, START + 4))
-        assert ids(read(mixed, **filters)) == found
+        assert ids(read(mixed, KEYS, **filters)) == found
 
     def test_segments_that_ended_before_are_not_opened(self, mixed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         os.utime(only(mixed), (START, START))
         monkeypatch.setattr(reader, "_read_segment", lambda *arguments: pytest.fail("it was opened"))
-        assert ids(read(mixed, since=moment(61))) == []
+        assert ids(read(mixed, KEYS, since=moment(61))) == []
 
 
 class TestDamage:
     def test_bad_lines_are_reported_and_skipped(self, folder: Path, open_log: OPEN) -> None:
         log = open_log()
         log.write([at(1)])
-        bad = [b"\n", b"{\n", b"[]\n", b"\xff\xfe\n", b'{"body":1}\n', b'{"body":{"time":1}}\n', b"\0\0\0\n"]
-        bad += [b"[" * 5_000 + b"\n", b'{"body":{"request":"no time"}}\n', b"null\n", b'{"body":"sealed"}\n']
+        bad = [b"\n", b"{\n", b"[]\n", b"\xff\xfe\n", b'{"body":1}\n', CLEAR % b'{"time":1}', b"\0\0\0\n"]
+        bad += [b"[" * 5_000 + b"\n", CLEAR % b'{"request":"no time"}', b"null\n", CLEAR % b'"sealed"']
+        bad += [CLEAR % (b'{"time":"2026","n":' + b"9" * 5_000 + b"}")]
         with only(folder).open("ab") as file:
             file.writelines(bad)
         log.write([at(2)])
         reports: list[str] = []
-        assert ids(read(folder, report=reports.append)) == ["1", "2"]
+        assert ids(read(folder, KEYS, report=reports.append)) == ["1", "2"]
         assert len(reports) == len(bad)
         assert reports[0].startswith(f"{only(folder)}:2: skipped, ")
 
-    def test_a_number_that_python_refuses_is_reported(self, folder: Path, open_log: OPEN) -> None:
-        open_log().write([at(1)])
-        with only(folder).open("ab") as file:
-            file.write(b'{"body":{"time":"2026","n":' + b"9" * 5_000 + b"}}\n")
+    def test_a_sealed_line_that_was_changed_is_reported_and_skipped(self, folder: Path, open_log: OPEN) -> None:
+        open_log().write([at(1), at(2), at(3)])
+        lines = only(folder).read_bytes().splitlines(keepends=True)
+        lines[1] = lines[1].replace(b'"time":"2026-01-01T00:00:02', b'"time":"2026-01-01T00:00:01')
+        only(folder).write_bytes(b"".join(lines))
         reports: list[str] = []
-        assert ids(read(folder, report=reports.append)) == ["1"]
-        assert len(reports) == 1
+        assert ids(read(folder, KEYS, report=reports.append)) == ["1", "3"]
+        assert reports == [f"{only(folder)}:2: skipped, the record is not what was sealed for this tenant and time"]
 
-    def test_a_line_nested_deeper_than_python_reads_is_reported(self, folder: Path, open_log: OPEN) -> None:
+    def test_erased_tenants_are_told_once_each(self, folder: Path, open_log: OPEN) -> None:
+        others = [at(number, caller=Caller(tenant, "k")) for number, tenant in enumerate(["b", "c", "b", "b"])]
+        open_log().write([at(1, "kept"), *others])
+        keys = make_keys(erased=["b", "c"])
+        reports: list[str] = []
+        assert ids(read(folder, keys, report=reports.append)) == ["kept"]
+        assert sorted(reports) == [
+            f"{folder}: records of `b` skipped (3), they are sealed for a tenant that was erased",
+            f"{folder}: records of `c` skipped (1), they are sealed for a tenant that was erased",
+        ]
+        assert ids(read(folder, keys, tenant="acme", report=pytest.fail)) == ["kept"]
+
+    def test_lines_of_before_are_read_and_told(self, folder: Path, open_log: OPEN) -> None:
         open_log().write([at(1)])
         with only(folder).open("ab") as file:
-            file.write(b'{"body":{"time":"2026","n":' + b"[" * 1_000 + b"]" * 1_000 + b"}}\n")
+            file.writelines(CLEAR % b'{"time":"2025","request":"old"}' for _ in range(2))
         reports: list[str] = []
-        assert ids(read(folder, report=reports.append)) == ["1"]
+        assert ids(read(folder, KEYS, report=reports.append)) == ["1", "old", "old"]
         assert len(reports) == 1
+        assert reports[0].startswith(f"{folder}: records are not sealed (2), ")
+
+    def test_a_database_that_is_gone_is_no_missing_key(
+        self, folder: Path, open_log: OPEN, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: Any) -> Any:
+            raise StoreFailed("the database can't be reached")
+
+        open_log().write([at(1)])
+        monkeypatch.setattr(Table, "read", fail)
+        with pytest.raises(StoreFailed):
+            ids(read(folder, make_keys(), report=pytest.fail))
+
+    def test_the_bodies_of_other_tenants_and_times_are_not_opened(
+        self, folder: Path, open_log: OPEN, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        open_log().write([at(1), at(2, caller=Caller("b", "k")), at(3)])
+        opened: list[str] = []
+        real = Opener.open
+        monkeypatch.setattr(Opener, "open", lambda self, line: opened.append(line.time[-11:-8]) or real(self, line))
+        assert ids(read(folder, KEYS, tenant="acme", until=moment(3))) == ["1"]
+        assert opened == [":01"]
 
     def test_a_torn_last_line_is_left_alone(self, folder: Path, open_log: OPEN) -> None:
         open_log().write([at(1), at(2)])
         with only(folder).open("ab") as file:
             file.write(b'{"tenant":"acme","body":{"time"')
-        assert ids(read(folder, report=pytest.fail)) == ["1", "2"]
+        assert ids(read(folder, KEYS, report=pytest.fail)) == ["1", "2"]
 
     def test_a_line_without_end_is_read_in_pieces(
         self, folder: Path, open_log: OPEN, monkeypatch: pytest.MonkeyPatch
@@ -168,14 +209,14 @@ class TestDamage:
             file.write(b"x" * 7_000 + b"\n")
         log.write([at(2)])
         reports: list[str] = []
-        assert ids(read(folder, report=reports.append)) == ["1", "2"]
+        assert ids(read(folder, KEYS, report=reports.append)) == ["1", "2"]
         assert len(reports) == 4
 
     def test_a_segment_that_goes_while_it_is_read(self, folder: Path, open_log: OPEN) -> None:
         log = open_log(segment_bytes=1)
         for number in range(5):
             log.write([at(number), at(number + 0.5)])
-        records = read(folder, report=pytest.fail)
+        records = read(folder, KEYS, report=pytest.fail)
         assert next(records)["request"] == "0"
         (folder / find_segments(folder)[2].name).unlink()
         # its first record had been read before
@@ -192,9 +233,9 @@ class TestDamage:
 
         with monkeypatch.context() as patch:
             patch.setattr(Path, "open", fail)
-            assert ids(read(folder, report=reports.append)) == []
+            assert ids(read(folder, KEYS, report=reports.append)) == []
         (folder.parent / "file").write_text("")
-        assert ids(read(folder.parent / "file", report=reports.append)) == []
+        assert ids(read(folder.parent / "file", KEYS, report=reports.append)) == []
         sentences = {report.rpartition(": ")[2] for report in reports}
         assert sentences == {"Permission denied", "Not a directory"}
 
@@ -215,10 +256,10 @@ class TestFollow:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(reader.time, "sleep", sleep)
-            return ids(read(folder, follow=True, stop=lambda: done, **options))
+            return ids(read(folder, KEYS, follow=True, stop=lambda: done, **options))
 
     def test_lines_and_segments_that_come_are_read_once(self, folder: Path, open_log: OPEN) -> None:
-        first, second = open_log(segment_bytes=1_000), open_log()
+        first, second = open_log(segment_bytes=1_200), open_log()
         first.write([at(1)])
         steps: list[Callable[[], None]] = [
             lambda: first.write([at(2)]),
@@ -296,7 +337,7 @@ class TestFollow:
     def test_stop_is_asked_at_each_line(self, folder: Path, open_log: OPEN) -> None:
         open_log().write([at(number) for number in range(5)])
         counter = itertools.count()
-        assert ids(read(folder, follow=True, stop=lambda: next(counter) >= 2)) == ["0", "1"]
+        assert ids(read(folder, KEYS, follow=True, stop=lambda: next(counter) >= 2)) == ["0", "1"]
 
 
 def append(path: Path, data: bytes) -> None:

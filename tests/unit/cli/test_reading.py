@@ -16,6 +16,7 @@ from policy_service.bundles.current import Bundles
 from policy_service.cli import main
 from policy_service.config import Settings
 from policy_service.model import Act, Caller, Decision, Effect, Engine, Policy, Request, Thing
+from tests.logs import open_keys, read_bodies
 
 ROOT = Path(__file__).parents[3]
 MORTY = "user:CiRmZDE2MTRkMy1jMzlhLTQ3ODEtYjdiZC04Yjk2ZjVhNTEwMGQSBWxvY2Fs"
@@ -150,23 +151,29 @@ def test_status_of_a_folder_that_is_not_there_says_so(folder: Path, tmp_path: Pa
 PERMIT = Policy("p", Effect.PERMIT, "tenants/acme/x.cedar", 1, Engine.CEDAR)
 
 
+def append(folder: Path, *bodies: dict[str, Any]) -> None:
+    """Record these in the log of a data folder, sealed with the keys of its store."""
+    with open_keys(folder) as keys:
+        log = DecisionLog(folder / "log", keys, segment_bytes=1_000_000, keep_bytes=10_000_000, keep_days=30)
+        log.write(bodies)
+        log.close()
+
+
 def write(folder: Path, *decisions: dict[str, Any]) -> None:
-    log = DecisionLog(folder / "log", segment_bytes=1_000_000, keep_bytes=10_000_000, keep_days=30)
+    bodies = []
     for number, told in enumerate(decisions):
         allowed = told.get("allowed", True)
-        log.write(
-            [
-                record(
-                    at=told.get("at", 1_700_000_000.0 + number),
-                    request_id=str(number),
-                    caller=Caller(told.get("tenant", "acme"), "k"),
-                    request=Request(Thing("user", told.get("subject", "alice")), Act("read"), Thing("host", "[red]1")),
-                    decision=Decision(allowed, (PERMIT,) if allowed else (), (), "v"),
-                    duration_us=1,
-                )
-            ]
+        bodies.append(
+            record(
+                at=told.get("at", 1_700_000_000.0 + number),
+                request_id=str(number),
+                caller=Caller(told.get("tenant", "acme"), "k"),
+                request=Request(Thing("user", told.get("subject", "alice")), Act("read"), Thing("host", "[red]1")),
+                decision=Decision(allowed, (PERMIT,) if allowed else (), (), "v"),
+                duration_us=1,
+            )
         )
-    log.close()
+    append(folder, *bodies)
 
 
 def log(folder: Path, *options: str) -> list[str]:
@@ -213,6 +220,53 @@ def test_log_says_where_nothing_fits(tmp_path: Path) -> None:
     assert CliRunner().invoke(main, ["log", "--data", str(tmp_path)]).stderr == ""
 
 
+def refuse(folder: Path, *options: str) -> str:
+    """What `log` says where it can't begin."""
+    result = CliRunner().invoke(main, ["log", "--data", str(folder), *options], catch_exceptions=False)
+    assert (result.exit_code, result.stdout) == (2, "")
+    return result.stderr
+
+
+def test_log_without_its_store_says_what_is_missing(tmp_path: Path) -> None:
+    """Nothing is begun anew: new keys would open none of what is there."""
+    write(tmp_path / "data", {})
+    shutil.copytree(tmp_path / "data" / "log", tmp_path / "copy" / "log")
+    shutil.copy(tmp_path / "data" / "keyring.json", tmp_path / "copy")
+    assert f"{tmp_path}/copy/store/control.db, which is missing" in refuse(tmp_path / "copy")
+    assert sorted(path.name for path in (tmp_path / "copy").iterdir()) == ["keyring.json", "log"]
+
+
+def test_log_without_the_keyring_says_what_is_missing(tmp_path: Path) -> None:
+    write(tmp_path, {})
+    (tmp_path / "keyring.json").rename(tmp_path / "elsewhere.json")
+    assert "keyring.json" in refuse(tmp_path)
+    assert not (tmp_path / "keyring.json").exists()
+    assert len(log(tmp_path, "--keyring", str(tmp_path / "elsewhere.json"))) == 1
+
+
+def test_log_with_another_keyring_says_so(tmp_path: Path) -> None:
+    write(tmp_path / "mine", {})
+    write(tmp_path / "other", {})
+    assert "key" in refuse(tmp_path / "mine", "--keyring", str(tmp_path / "other" / "keyring.json"))
+
+
+def test_log_on_another_host(tmp_path: Path) -> None:
+    write(tmp_path / "data", {})
+    for name in ("log", "store"):
+        shutil.copytree(tmp_path / "data" / name, tmp_path / "copy" / name)
+    shutil.copy(tmp_path / "data" / "keyring.json", tmp_path / "copy")
+    shutil.rmtree(tmp_path / "data")
+    assert len(log(tmp_path / "copy")) == 1
+
+
+def test_no_file_of_the_service_holds_a_body(tmp_path: Path) -> None:
+    write(tmp_path, {"subject": "a-name-to-find"})
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(files) > 3
+    assert [path for path in files if b"a-name-to-find" in path.read_bytes()] == []
+    assert [body["subject"]["id"] for body in read_bodies(tmp_path)] == ["a-name-to-find"]
+
+
 @pytest.mark.parametrize("char", ["\n", "\r", "\x1b", "\x9b", "\x00", "\u2028", "\u202e"])
 def test_log_prints_one_line_whatever_an_id_holds(tmp_path: Path, char: str) -> None:
     """Whoever sends a request chooses its ids: it must not write decisions into what a person reads."""
@@ -225,7 +279,6 @@ def test_log_prints_one_line_whatever_an_id_holds(tmp_path: Path, char: str) -> 
 
 
 def test_log_names_nobody_for_an_item_that_could_not_be_read(tmp_path: Path) -> None:
-    log_ = DecisionLog(tmp_path / "log", segment_bytes=1_000_000, keep_bytes=10_000_000, keep_days=30)
     unread = Request(Thing("", ""), Act(""), Thing("", ""))
     told = record(
         at=1_700_000_000.0,
@@ -235,8 +288,7 @@ def test_log_names_nobody_for_an_item_that_could_not_be_read(tmp_path: Path) -> 
         decision=Decision(False, (), (), "v"),
         duration_us=1,
     )
-    log_.write([{**told, "refused": "the item is null, send an object"}])
-    log_.close()
+    append(tmp_path, {**told, "refused": "the item is null, send an object"})
     (line,) = log(tmp_path)
     assert line.endswith("deny   acme  -  -  -  refused: the item is null, send an object")
 
