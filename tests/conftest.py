@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +13,9 @@ from tests.stores import KINDS, Cluster, Place, make_place, start_cluster
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """One PostgreSQL for all tests of a process."""
-    with start_cluster(tmp_path_factory.mktemp("cluster")) as running:
+def cluster() -> Iterator[Cluster]:
+    """One PostgreSQL for all tests of a process; not below pytest's folder, which is root's alone where root tests."""
+    with tempfile.TemporaryDirectory(prefix="policy-pg-") as folder, start_cluster(Path(folder)) as running:
         yield running
 
 
