@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -24,6 +26,12 @@ CHANGED = Settings(
     log_segment_bytes=3,
     log_mask=("subject.id", "context.ip"),
     bundles=4,
+    stores=5,
+    keyring="/k",
+    ssl_cert="/c",
+    ssl_key="/s",
+    behind_proxy=("10.0.0.0/8", "::1"),
+    database_url="postgresql://runtime:secret@h/d",
 )
 
 
@@ -52,6 +60,27 @@ def test_every_setting_is_a_variable() -> None:
     assert {name.removeprefix(PREFIX).lower() for name in CHANGED.environment()} == {
         field.name for field in fields(Settings)
     }
+    assert CHANGED.environment().keys() - {f"{PREFIX}{field.name.upper()}" for field in fields(Settings)} == {
+        "DATABASE_URL"
+    }
+
+
+def test_no_secret_is_shown() -> None:
+    assert "secret" not in repr(CHANGED)
+
+
+def test_the_owner_of_the_tables_is_forgotten_where_the_system_shows_it_too(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; from policy_service import config; assert config.read_admin_url() == 'postgresql://owner';"
+        "config.forget_admin_url(); config.forget_admin_url(); assert config.read_admin_url() == '';"
+        "sys.stdout.write(open('/proc/self/environ').read()); sys.stdout.flush(); os.system('env')"
+    )
+    environment = {**os.environ, "DATABASE_ADMIN_URL": "postgresql://owner", "DATABASE_URL": "postgresql://runtime"}
+    shown = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True, cwd=tmp_path
+    ).stdout
+    assert "postgresql://owner" not in shown
+    assert shown.count("postgresql://runtime") == 2
 
 
 def test_it_is_this_process_s_environment_that_is_read_and_written(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 import socket
+import stat
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,8 +16,9 @@ from click.testing import CliRunner, Result
 
 from policy_service.cli import main
 from policy_service.cli.listener import find_port, read_bind, write_address
-from policy_service.config import Settings
+from policy_service.config import Settings, read_admin_url
 from policy_service.errors import Refused
+from tests.certificates import DAY, make_pair
 
 ROOT = Path(__file__).parents[3]
 
@@ -80,6 +84,14 @@ def test_a_public_url_that_was_named_stays(tmp_path: Path, started: list[Setting
         (["--log-bytes", "1"], "decision log"),
         (["--workers", "0"], "--workers"),
         (["--nonsense"], "--nonsense"),
+        (["--bind", "0.0.0.0:0"], "--behind-proxy"),
+        (["--bind", "0.0.0.0:0", "--behind-proxy", ""], "--behind-proxy"),
+        (["--bind", "0.0.0.0:0", "--behind-proxy", "10.0.0.1/8"], "no network"),
+        (["--behind-proxy", "0.0.0.0/0"], "every address"),
+        (["--ssl-cert", "{}/file"], "--ssl-key"),
+        (["--ssl-key", "{}/file"], "--ssl-cert"),
+        (["--bind", "0.0.0.0:0", "--ssl-cert", "{}/file", "--ssl-key", "{}/file"], "no certificate"),
+        (["--keyring", "{}/file"], "file"),
     ],
 )
 def test_a_start_that_can_not_succeed_says_why(
@@ -131,3 +143,53 @@ def test_finds_a_port(taken: int) -> None:
     assert find_port("127.0.0.1", free) == free
     with pytest.raises(Refused, match="in use"):
         find_port("127.0.0.1", taken)
+
+  # noqa: S104  compared, not bound
+def test_with_tls_it_listens_anywhere_and_its_url_says_so(tmp_path: Path, started: list[Settings]) -> None:
+    result = run(tmp_path, "--bind", "0.0.0.0:0", *make_pair(tmp_path / "tls").options)
+    assert result.exit_code == 0
+    host, _, port = started[0].bind.partition(":")
+    assert (host, started[0].public_url) == ("0.0.0.0", f"https://127.0.0.1:{port}")
+    assert f"https://0.0.0.0:{port}" in result.stderr
+    assert "renew" not in result.stderr
+
+
+def test_a_certificate_that_ends_soon_is_told(tmp_path: Path, started: list[Settings]) -> None:
+    pair = make_pair(tmp_path / "tls", ends=datetime.now(UTC) + 13 * DAY)
+    result = run(tmp_path, *pair.options)
+    assert (result.exit_code, len(started), "renew it soon" in result.stderr) == (0, 1, True)
+
+
+def test_behind_proxies_it_listens_anywhere(tmp_path: Path, started: list[Settings]) -> None:
+    assert run(tmp_path, "--bind", "0.0.0.0:0", "--behind-proxy", "10.1.2.0/24, 2001:db8::/64").exit_code == 0
+    assert started[0].behind_proxy == ("10.1.2.0/24", "2001:db8::/64")
+
+
+def test_a_first_start_makes_the_keyring_and_the_store_and_the_next_one_needs_them(
+    tmp_path: Path, started: list[Settings]
+) -> None:
+    assert run(tmp_path).exit_code == 0
+    assert run(tmp_path).exit_code == 0
+    assert len(started) == 2
+    keyring = tmp_path / "data" / "keyring.json"
+    assert stat.S_IMODE(keyring.stat().st_mode) == 0o600
+    kept = keyring.read_bytes()
+    keyring.unlink()
+    result = run(tmp_path)
+    assert (result.exit_code, "keyring.json" in result.stderr, keyring.exists()) == (2, True, False)
+    assert run(tmp_path / "other").exit_code == 0
+    shutil.copy(tmp_path / "other" / "data" / "keyring.json", keyring)
+    assert run(tmp_path).exit_code == 2
+    keyring.write_bytes(kept)
+    assert run(tmp_path).exit_code == 0
+    assert len(started) == 4
+
+
+def test_the_owner_of_the_tables_is_forgotten_before_anything_is_opened(
+    tmp_path: Path, started: list[Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    module = importlib.import_module("policy_service.cli.serve")
+    monkeypatch.setattr(module, "require_start", lambda _: seen.append(read_admin_url()))
+    assert run(tmp_path, DATABASE_ADMIN_URL="postgresql://owner@h/d").exit_code == 0
+    assert (seen, len(started)) == ([""], 1)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from policy_service.errors import Refused, Unauthenticated, UnknownTenant
+from policy_service.errors import Refused, StoreFailed, Unauthenticated, UnknownTenant
 from policy_service.identity import key_files, keys
 from policy_service.identity.base62 import checksum
 from policy_service.identity.keys import KeyRing, create, entries, revoke
@@ -286,6 +286,49 @@ class TestFind:
         (tenants / "_/keys.yaml").write_text(text)
         assert refuses(KeyRing(tenants), foreign)
         assert refuses(KeyRing(tenants), foreign, tenant="_")
+
+
+class TestShut:
+    """A tenant that is suspended or erased."""
+
+    def test_its_keys_are_wrong_ones_and_those_of_others_are_not(self, tenants: Path) -> None:
+        shut = {"acme"}
+        ring = KeyRing(tenants, is_shut=shut.__contains__)
+        token, _ = create(tenants, "acme", now=NOW)
+        other, _ = create(tenants, "globex", now=NOW)
+        with pytest.raises(Unauthenticated) as wrong:
+            ring.find("psk_acme_a_b_c", now=NOW)
+        with pytest.raises(Unauthenticated) as caught:
+            ring.find(token, now=NOW)
+        assert str(caught.value) == str(wrong.value)
+        assert not refuses(ring, other)
+        shut.clear()
+        assert not refuses(ring, token)
+
+    @pytest.mark.parametrize("token", [None, "", "x", "psk_nobody_a_b_c", "psk_ACME_a_b_c", "psk_acme_a_b_c", "right"])
+    def test_every_key_costs_one_question_whatever_it_is(self, tenants: Path, token: str | None) -> None:
+        right, _ = create(tenants, "acme", now=NOW)
+        asked: list[str] = []
+
+        def ask(name: str) -> bool:
+            asked.append(name)
+            return False
+
+        refuses(KeyRing(tenants, is_shut=ask), right if token == "right" else token)
+        name = "nobody" if "nobody" in str(token) else "acme" if token in ("right", "psk_acme_a_b_c") else "_"
+        assert asked == [name]
+
+    @pytest.mark.parametrize("token", [None, "psk_nobody_a_b_c", "right"])
+    def test_where_that_can_not_be_known_no_key_is_wrong_and_none_is_right(
+        self, tenants: Path, token: str | None
+    ) -> None:
+        right, _ = create(tenants, "acme", now=NOW)
+
+        def fail(_: str) -> bool:
+            raise StoreFailed("the store can't be reached")
+
+        with pytest.raises(StoreFailed):
+            KeyRing(tenants, is_shut=fail).find(right if token == "right" else token, now=NOW)
 
 
 class TestChange:
