@@ -144,12 +144,12 @@ def test_finds_a_port(taken: int) -> None:
     with pytest.raises(Refused, match="in use"):
         find_port("127.0.0.1", taken)
 
-  # noqa: S104  compared, not bound
+
 def test_with_tls_it_listens_anywhere_and_its_url_says_so(tmp_path: Path, started: list[Settings]) -> None:
     result = run(tmp_path, "--bind", "0.0.0.0:0", *make_pair(tmp_path / "tls").options)
     assert result.exit_code == 0
     host, _, port = started[0].bind.partition(":")
-    assert (host, started[0].public_url) == ("0.0.0.0", f"https://127.0.0.1:{port}")
+    assert (host, started[0].public_url) == ("0.0.0.0", f"https://127.0.0.1:{port}")  # noqa: S104  compared, not bound
     assert f"https://0.0.0.0:{port}" in result.stderr
     assert "renew" not in result.stderr
 
