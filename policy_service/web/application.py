@@ -19,7 +19,7 @@ from policy_service.config import Settings
 from policy_service.errors import PolicyServiceError
 from policy_service.identity.keys import KeyRing
 from policy_service.store.opening import open_store
-from policy_service.web import authzen, authzen_api, docs_page
+from policy_service.web import asset_answers, asset_requests, authzen, docs_page, openapi
 from policy_service.web.client import guard
 from policy_service.web.errors import Headers, problem, refuse
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _ENVIRONMENT = tuple(
     (name, {"content-type": "CONTENT_TYPE"}.get(name, f"HTTP_{name.upper().replace('-', '_')}"))
-    for name in authzen.HEADERS
+    for name in dict.fromkeys((*authzen.HEADERS, *asset_answers.HEADERS))
 )
 
 
@@ -36,7 +36,9 @@ class Ready(Response):
     """An answer whose headers are complete: they are sent as they are, without werkzeug's second look at each."""
 
     def __init__(self, status: int, headers: Headers, body: bytes) -> None:
-        super().__init__([body], status, [*headers, ("content-length", str(len(body)))])
+        # what has no body by its status has no length either (RFC 9110 §8.6)
+        length = [] if status in (204, 304) else [("content-length", str(len(body)))]
+        super().__init__([body], status, [*headers, *length])
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Send it."""
@@ -65,14 +67,14 @@ def open_service(settings: Settings) -> Service:
 
 
 def mount(service: Service) -> Flask:
-    """A Flask application in which `authzen.answer` answers for `service`."""
+    """A Flask application in which `authzen.answer` and `asset_answers.answer` answer for `service`."""
     app = Flask("policy_service", static_folder=None)
     app.config.update(
         PROVIDE_AUTOMATIC_OPTIONS=False,
         API_TITLE="policy-service",
         API_VERSION=__version__,
         OPENAPI_VERSION="3.1.0",
-        API_SPEC_OPTIONS=authzen_api.describe(service.settings.public_url),
+        API_SPEC_OPTIONS=openapi.describe(service.settings.public_url),
     )
     app.extensions["policy_service"] = service
     guard(app, service.settings)
@@ -82,11 +84,15 @@ def mount(service: Service) -> Flask:
         headers = {name: environ[key] for name, key in _ENVIRONMENT if key in environ}
         method = environ["REQUEST_METHOD"]
         path, address = environ["PATH_INFO"], request.remote_addr or ""
-        return Ready(*authzen.answer(service, method, path, headers, _read_body(environ), address))
+        if path.startswith(asset_requests.PREFIX):
+            body = _read_body(environ, asset_requests.body_limit(path))
+            query = environ.get("QUERY_STRING", "")
+            return Ready(*asset_answers.answer(service, method, path, query, headers, body, address))
+        return Ready(*authzen.answer(service, method, path, headers, _read_body(environ, authzen.BODY_BYTES), address))
 
-    app.register_blueprint(docs_page.show(authzen_api.publish(app, view)))
+    app.register_blueprint(docs_page.show(openapi.publish(app, view)))
     # what describes an endpoint wraps its view, which has nothing to do once it is described
-    app.view_functions.update({name: view for name in app.view_functions if name.startswith("authzen.")})
+    app.view_functions.update({name: view for name in app.view_functions if name.startswith(("authzen.", "assets."))})
     # whatever no other rule takes, by any method: `answer` says what is wrong with it
     app.view_functions["other"] = view
     app.url_map.add(Rule("/", endpoint="other", strict_slashes=False))
@@ -96,9 +102,9 @@ def mount(service: Service) -> Flask:
     return app
 
 
-def _read_body(environ: dict[str, Any]) -> bytes:
+def _read_body(environ: dict[str, Any], allowed: int) -> bytes:
     """The body, at most one byte more than is allowed."""
-    limit = authzen.BODY_BYTES + 1
+    limit = allowed + 1
     length = environ.get("CONTENT_LENGTH")
     if length and length.isascii() and length.isdigit():
         limit = min(int(length), limit)

@@ -59,6 +59,11 @@ def find_target(path: str) -> Target:
     return Target("entity", match["along"], match["from"])
 
 
+def body_limit(path: str) -> int:
+    """How many bytes a body may have at a path."""
+    return BATCH_BYTES if path.endswith(":batch") else BODY_BYTES
+
+
 class Query:
     """The parameters of a request, each taken once; `end` refuses those that nothing took."""
 

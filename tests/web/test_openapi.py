@@ -74,6 +74,13 @@ def test_it_describes_each_endpoint(document: dict[str, Any]) -> None:
         "/.well-known/authzen-configuration/{tenant}",
         "/.well-known/authzen-configuration/tenants/{tenant}",
         "/healthz",
+        "/api/v1/entities",
+        "/api/v1/entities:batch",
+        "/api/v1/entities/{id}",
+        "/api/v1/entities/{id}/neighbours",
+        "/api/v1/entities/{id}/walk",
+        "/api/v1/relationships",
+        "/api/v1/relationships/{id}",
     }
     for path, operations in document["paths"].items():
         for operation in operations.values():
