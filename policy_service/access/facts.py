@@ -11,13 +11,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from policy_service.access.ownership import Owners
-from policy_service.assets.facts import fetch_entities
+from policy_service.assets.facts import can_be_stored, fetch_entities
 from policy_service.assets.inventory import Inventory, open_inventory
 from policy_service.assets.types import find_types
 from policy_service.errors import NoStore, UnknownTenant
 from policy_service.model import Entity, Extension, Uid
 from policy_service.policy.bundle import Bundle
-from policy_service.policy.names import GROUP, SERVICE
 from policy_service.store.control import State
 
 if TYPE_CHECKING:
@@ -47,7 +46,6 @@ class StoredFacts:
         self._inventory = inventory
         self._stack = ExitStack()
         self._stored = inventory is not None or has_store(store, bundle.tenant)
-        self._owned = owners.types(bundle)
         self._owners = owners
 
     def __enter__(self) -> StoredFacts:
@@ -64,7 +62,7 @@ class StoredFacts:
         found = fetch(self._bundle, uids)
         if not self._stored:
             return found
-        wanted = [uid for uid in uids if uid.type not in self._owned and not _is_the_service_s(uid.type)]
+        wanted = [uid for uid in uids if can_be_stored(self._bundle, uid)]
         return {**found, **fetch_entities(self._enter(), wanted)} if wanted else found
 
     def contested(self) -> frozenset[str]:
@@ -97,11 +95,6 @@ def has_store(store: Store, tenant: str) -> bool:
     if state in _SHUT:
         raise UnknownTenant(f"the tenant `{tenant}` is {state}")
     raise NoStore(f"the store of `{tenant}` is being made, try again when it is")
-
-
-def _is_the_service_s(kind: str) -> bool:
-    """Whether nobody can store entities of a type: groups, actions, what is in the service's namespace."""
-    return kind == GROUP or kind == "Action" or kind.endswith("::Action") or kind.startswith(f"{SERVICE}::")
 
 
 def now() -> Extension:

@@ -23,10 +23,11 @@ _HELD = 1_000
 
 
 class _Look(NamedTuple):
+    """What was found for the files with this digest, and until when it counts."""
+
     digest: str
-    types: frozenset[str]
-    contested: frozenset[str] = _NONE
-    until: float = 0.0
+    contested: frozenset[str]
+    until: float
 
 
 class Owners:
@@ -37,39 +38,25 @@ class Owners:
         self._looks: OrderedDict[str, _Look] = OrderedDict()
         self._lock = threading.Lock()
 
-    def types(self, bundle: Bundle) -> frozenset[str]:
-        """The types, as Cedar knows them, of which the tenant's `entities.json` holds entities."""
-        return self._look(bundle).types if bundle.entities else _NONE
-
     def contested(self, bundle: Bundle, find: Callable[[Sequence[str]], Collection[str]]) -> frozenset[str]:
-        """Those of `types` that the store holds too.
+        """The types, as Cedar knows them, of which the file and the store both hold entities.
 
         `find` answers which of some types, as requests name them, have rows; it is asked every two seconds at most.
         """
-        if not bundle.entities:
+        if not bundle.file_types:
             return _NONE
-        look = self._look(bundle)
-        if self._clock() >= look.until:
-            named = {request_type(kind): kind for kind in look.types}
-            found = frozenset(named[kind] for kind in find(sorted(named)))
-            look = look._replace(contested=found, until=self._clock() + _SECONDS)
-            self._keep(bundle.tenant, look)
-        return look.contested
-
-    def _look(self, bundle: Bundle) -> _Look:
-        digest = bundle.version.digest
+        now, digest = self._clock(), bundle.version.digest
         look = self._looks.get(bundle.tenant)
-        if look is None or look.digest != digest:
-            look = _Look(digest, frozenset(uid.type for uid in bundle.entities))
-            self._keep(bundle.tenant, look)
-        return look
-
-    def _keep(self, tenant: str, look: _Look) -> None:
-        with self._lock:
-            self._looks[tenant] = look
-            self._looks.move_to_end(tenant)
-            while len(self._looks) > _HELD:
-                self._looks.popitem(last=False)
+        if look is None or look.digest != digest or now >= look.until:
+            named = {request_type(kind): kind for kind in bundle.file_types}
+            found = frozenset(named[kind] for kind in find(sorted(named)))
+            look = _Look(digest, found, now + _SECONDS)
+            with self._lock:
+                self._looks[bundle.tenant] = look
+                self._looks.move_to_end(bundle.tenant)
+                while len(self._looks) > _HELD:
+                    self._looks.popitem(last=False)
+        return look.contested
 
 
 def deny_contested(bundle: Bundle, contested: Collection[str], facts: Facts, decision: Decision) -> Decision:

@@ -9,8 +9,10 @@ from typing import Any
 from policy_service.access.enforce import LIST, NOTHING, READ, Judge
 from policy_service.assets import entities, relationships
 from policy_service.assets.asset import Asset, Kind
+from policy_service.assets.drafts import Draft, End
+from policy_service.assets.ends import explain_missing, name_end, resolve
 from policy_service.audit.list_records import record_list
-from policy_service.errors import Missing
+from policy_service.errors import Conflict, Missing
 from policy_service.model import Act, Entity, Request, Thing, Uid, Value
 from policy_service.policy.facts import write_entities
 from policy_service.policy.scope import NOTHING as NO_NEEDS
@@ -35,6 +37,28 @@ def find(judge: Judge, kind: Kind, id_: str, *, lock: bool = False) -> Asset:
 def is_seen(judge: Judge, asset: Asset) -> bool:
     """Whether the subject may see an asset."""
     return all(decision.allowed for decision in judge.decide_all(READ, parts(asset)))
+
+
+def see_ends(judge: Judge, draft: Draft, source: str) -> None:
+    """See that the subject may see both ends that a draft of a relationship names.
+
+    `Conflict`, in the same words after the same work, for an end that is not there and for one that is not the
+    subject's to see.
+    """
+    named = [end for end in (draft.from_, draft.to) if end is not None]
+    found = {end: uid for end in named if (uid := _resolve(judge, end, source, draft.scope or "")) is not None}
+    judge.decide_nothing(READ, [name_end(end) for end in named if end not in found])
+    seen = dict(zip(found, judge.decide_all(READ, list(found.values())), strict=True))
+    for end in named:
+        if end not in seen or not seen[end].allowed:
+            raise explain_missing(end)
+
+
+def _resolve(judge: Judge, end: End, source: str, scope: str) -> Uid | None:
+    try:
+        return resolve(judge.inventory, end, source, scope)
+    except Conflict:
+        return None
 
 
 def parts(asset: Asset) -> list[Uid]:

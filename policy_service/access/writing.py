@@ -19,20 +19,20 @@ from policy_service.access.rights import (
     authorize_update,
     changing,
     drawn_on,
-    find_changed,
 )
-from policy_service.access.sight import find, is_seen
+from policy_service.access.sight import find, is_seen, see_ends
 from policy_service.assets import entities, relationships, walk
 from policy_service.assets.asset import Asset, Edit, Kind, body
 from policy_service.assets.drafts import Draft, Patch
+from policy_service.assets.proposals import read_place
 from policy_service.audit import trail
 from policy_service.errors import Conflict, Forbidden, RequestError, Stale
 from policy_service.identity.key_files import subject_text
 from policy_service.model import Uid
 
 _ROOMS = {"entity": entities, "relationship": relationships}
-# relationships that a deleted entity takes along and that are facts of others
-_TAKEN = 1_000
+# of all that is written here; what comes from elsewhere is the business of synchronization
+SOURCE = "api"
 _TAKEN_UNSEEN = "you may not create this"
 
 # whether an asset with this `ETag` is the one that the caller means
@@ -108,6 +108,7 @@ def replace(service: Service, asker: Asker, kind: Kind, id_: str, draft: Draft, 
     """The asset with this id, replaced whole; `Missing`, `Stale`, `Forbidden` or `Conflict` where it can't be."""
     with changing_assets(service, asker) as changes:
         before = _find(service, changes, kind, id_, guard)
+        see_ends(changes.judge, draft, before.source)
         edit = _ROOMS[kind].propose_update(changes.judge.inventory, before, draft, changes.millis)
         return written(service, changes.judge, write(changes, edit))
 
@@ -126,7 +127,7 @@ def remove(service: Service, asker: Asker, kind: Kind, id_: str, guard: Guard) -
         judge = changes.judge
         before = _find(service, changes, kind, id_, guard)
         reasons = authorize_delete(judge, before)
-        others = find_changed(judge, before, None) if kind == "relationship" else _find_taken(judge, before)
+        others = _find_taken(judge, before) if kind == "entity" else frozenset(drawn_on(judge, before))
         with changing(judge, others):
             edits = _ROOMS[kind].remove(judge.inventory, before, changes.millis)
         changes.add(edits, reasons)
@@ -136,10 +137,12 @@ def remove(service: Service, asker: Asker, kind: Kind, id_: str, guard: Guard) -
 def propose(changes: Changes, kind: Kind, draft: Draft) -> Edit:
     """What writing a draft by its key would do. What the subject may not see is not told of: `Forbidden`."""
     judge, room = changes.judge, _ROOMS[kind]
+    place = read_place(draft, SOURCE)
+    see_ends(judge, draft, SOURCE)
     try:
         edit: Edit = room.propose(judge.inventory, draft, changes.millis)
     except Conflict:
-        taken = room.find_by_key(judge.inventory, draft.source or "api", draft.scope or "", draft.key)
+        taken = room.find_by_key(judge.inventory, *place)
         if taken is not None and not is_seen(judge, taken):
             raise Forbidden(_TAKEN_UNSEEN) from None
         raise
@@ -154,10 +157,10 @@ def write(changes: Changes, edit: Edit) -> Asset:
     after = edit.after
     if after is None:
         raise ValueError("what is proposed leaves an asset")
-    others = find_changed(judge, edit.before, after)
     reasons = authorize_create(judge, after) if edit.before is None else authorize_update(judge, edit.before, after)
     if edit.changes:
-        with changing(judge, others):
+        # the ends of a relationship stay what they are, so only a new one changes them
+        with changing(judge, frozenset(drawn_on(judge, after)) if edit.before is None else ()):
             _ROOMS[after.kind].store(judge.inventory, edit)
         changes.add([edit], reasons)
     return after
@@ -176,9 +179,9 @@ def _find_taken(judge: Judge, entity: Asset) -> frozenset[Uid]:
     if not drawn:
         return frozenset()
     try:
-        found = walk.neighbours(judge.inventory, entity.uid, _allow, types=drawn, limit=_TAKEN)
+        found = walk.neighbours(judge.inventory, entity.uid, _allow, types=drawn, limit=entities.MOST_REMOVED)
     except RequestError:
-        raise Conflict(f"it has more than {_TAKEN} relationships, delete them first") from None
+        raise Conflict(f"it has more than {entities.MOST_REMOVED} relationships, delete them first") from None
     changed = {uid for step in found.steps for uid in drawn_on(judge, step.relationship)}
     return frozenset(changed - {entity.uid})
 

@@ -9,6 +9,7 @@ from policy_service.assets.edges import fetch_edges
 from policy_service.assets.inventory import Inventory
 from policy_service.assets.rows import find_assets
 from policy_service.model import Entity, Uid
+from policy_service.policy.bundle import Bundle
 
 _ID_LENGTH = 36
 
@@ -16,9 +17,7 @@ _ID_LENGTH = 36
 def fetch_entities(inventory: Inventory, uids: Collection[Uid]) -> dict[Uid, Entity]:
     """Those of the entities and relationships that are stored, with parents and attributes, in at most three
     statements for 500 of them. What is of a type of `entities.json` is the file's, and not looked up."""
-    owned = inventory.bundle.file_types
-    # every id of the store is a UUID, so most of what requests name needs no statement
-    missing = {uid.id: uid for uid in uids if len(uid.id) == _ID_LENGTH and uid.type not in owned}
+    missing = {uid.id: uid for uid in uids if can_be_stored(inventory.bundle, uid)}
     found: dict[Uid, Asset] = {}
     kinds: tuple[Kind, ...] = ("entity", "relationship")
     for kind in kinds:
@@ -28,3 +27,8 @@ def fetch_entities(inventory: Inventory, uids: Collection[Uid]) -> dict[Uid, Ent
             missing = {id_: uid for id_, uid in missing.items() if id_ not in assets}
     edges = fetch_edges(inventory, found)
     return {uid: to_entity(asset, edges[uid]) for uid, asset in found.items() if uid in uids}
+
+
+def can_be_stored(bundle: Bundle, uid: Uid) -> bool:
+    """Whether a store could hold an entity: every id there is a UUID, so most of what requests name is not there."""
+    return len(uid.id) == _ID_LENGTH and uid.type not in bundle.file_types
