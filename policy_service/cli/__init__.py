@@ -14,6 +14,7 @@ from policy_service.cli.log import log
 from policy_service.cli.output import Commands
 from policy_service.cli.serve import serve
 from policy_service.cli.status import status
+from policy_service.cli.tenant import tenant
 from policy_service.cli.trail import trail
 
 
@@ -26,5 +27,5 @@ def main() -> None:
     """
 
 
-for _command in (serve, check, evaluate, status, key, keyring, log, trail, demo):
+for _command in (serve, check, evaluate, status, tenant, key, keyring, log, trail, demo):
     main.add_command(_command)

@@ -46,6 +46,11 @@ def open_store(settings: Settings) -> Store:
         raise
 
 
+def is_made(settings: Settings) -> bool:
+    """Whether there is a store to open: `open_store` makes one where there is none, and a look is no reason to."""
+    return bool(settings.database_url) or (settings.data / "store").exists()
+
+
 def open_admin_store(settings: Settings) -> Store:
     """The store for a command that changes a tenant's life: on PostgreSQL as the role of `DATABASE_ADMIN_URL`."""
     if not settings.database_url:
