@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 _VERSION_BYTES = 4
 _SIGNATURE_BYTES = 64
+_SEALED_BYTES = 77  # a public key, as `trail_keys` seals it
 
 
 class SigningKey(Protocol):
@@ -32,13 +33,17 @@ class SigningKey(Protocol):
 
 
 class Head(NamedTuple):
-    """A signed end of a chain: `seq` counts links from 1, `at` is in microseconds, `key` the data key's version."""
+    """A signed end of a chain: `seq` counts links from 1, `at` is in microseconds, `key` the data key's version.
+
+    `sealed` is the public half of that key where it is not here: the trail was imported, and this came with it.
+    """
 
     seq: int
     hash: bytes
     at: int
     key: int
     signature: bytes
+    sealed: bytes = b""
 
 
 def canonical(value: Any) -> str:
@@ -86,15 +91,16 @@ def public_key(key: SigningKey) -> bytes:
 
 
 def pack(head: Head) -> bytes:
-    """The signature as it is stored: the version of its key in four bytes, then the signature itself."""
-    return head.key.to_bytes(_VERSION_BYTES, "big") + head.signature
+    """The signature as it is stored: the version of its key in four bytes, the signature, what is sealed."""
+    return head.key.to_bytes(_VERSION_BYTES, "big") + head.signature + head.sealed
 
 
 def unpack(seq: int, link: bytes, at: int, packed: bytes) -> Head:
     """A head as it was stored; what is no signature at all becomes one of key 0, which nobody ever had."""
-    whole = len(packed) == _VERSION_BYTES + _SIGNATURE_BYTES
+    end = _VERSION_BYTES + _SIGNATURE_BYTES
+    whole = len(packed) in (end, end + _SEALED_BYTES)
     key = int.from_bytes(packed[:_VERSION_BYTES], "big") if whole else 0
-    return Head(seq, link, at, key, packed[_VERSION_BYTES:])
+    return Head(seq, link, at, key, packed[_VERSION_BYTES:end], packed[end:])
 
 
 def _private(key: SigningKey) -> Ed25519PrivateKey:

@@ -5,7 +5,6 @@ One process at a time seals an account. What a process that was killed left unse
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import heapq
 import logging
@@ -22,8 +21,9 @@ from sqlalchemy.orm import Session
 from policy_service.audit import chain
 from policy_service.audit.chain import Head, SigningKey
 from policy_service.audit.trail import first_id
+from policy_service.audit.trail_keys import find_public
 from policy_service.audit.trail_pages import read_last_head, read_last_link, without_link
-from policy_service.errors import Conflict, NoKey, NoStore
+from policy_service.errors import Conflict, NoStore
 from policy_service.store.tables import SERVICE, TrailHeadRow, TrailLinkRow
 
 if TYPE_CHECKING:
@@ -54,26 +54,20 @@ def seal(store: Store, account: str, *, everything: bool = False, clock: Callabl
             if session.execute(without_link(account, since).limit(1)).first() is None:
                 return sealed
         key = store.keys.active(account)
-        opener = _opener(store, account, head) if head else None
+        public = find_public(store.keys, account, head) if head else None
         with store.session(account, write=True) as session:
             if store.backend == "postgresql":
                 session.execute(select(func.pg_advisory_xact_lock(_lock_number(account))))
             if read_last_head(session, account) == head:  # else another process was faster: look again
-                _check_end(session, account, head, opener)
+                _check_end(session, account, head, public)
                 sealed += _seal_batch(session, account, head, key, since, now)
 
 
-def _opener(store: Store, account: str, head: Head) -> SigningKey | None:
-    with contextlib.suppress(NoKey):
-        return store.keys.version(account, head.key)
-    return None
-
-
-def _check_end(session: Session, account: str, head: Head | None, opener: SigningKey | None) -> None:
+def _check_end(session: Session, account: str, head: Head | None, public: bytes | None) -> None:
     end = (head.seq, head.hash) if head else (0, b"")
     if read_last_link(session, account) != end:
         raise Conflict(f"the trail of `{account}` does not end as its last head says, {_say_verify(account)}")
-    if head and not (opener and chain.is_signed(chain.public_key(opener), account, head)):
+    if head and not (public and chain.is_signed(public, account, head)):
         raise Conflict(f"the last head of the trail of `{account}` has a wrong signature, {_say_verify(account)}")
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 
 from policy_service.audit import chain
 from policy_service.audit.chain import Head
+from policy_service.audit.trail_keys import find_public
 from policy_service.audit.trail_pages import (
     PAGE,
     Link,
@@ -25,7 +26,6 @@ from policy_service.audit.trail_pages import (
     read_links,
     without_link,
 )
-from policy_service.errors import NoKey
 
 if TYPE_CHECKING:
     from policy_service.store.door import Store
@@ -135,10 +135,7 @@ class _Checker:
 
     def check_signature(self, place: str, head: Head) -> None:
         if head.key not in self._keys:
-            try:
-                self._keys[head.key] = chain.public_key(self.store.keys.version(self.account, head.key))
-            except NoKey:
-                self._keys[head.key] = None
+            self._keys[head.key] = find_public(self.store.keys, self.account, head)
         public = self._keys[head.key]
         if public is None:
             self.tell(place, f"it is said to be signed by version {head.key} of the data key, which is not there")

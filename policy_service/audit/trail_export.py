@@ -13,8 +13,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from policy_service.audit import chain
 from policy_service.audit.chain import Head, canonical
+from policy_service.audit.trail_keys import read_public_keys
 from policy_service.audit.trail_pages import Link, read_heads, read_last_head, read_links
 from policy_service.errors import Refused
 
@@ -29,7 +29,7 @@ def export(store: Store, account: str, at: float) -> Iterator[str]:
     with store.session(account) as session:
         newest = read_last_head(session, account)
     last = newest.seq if newest else 0
-    keys = {str(key.version): chain.public_key(key).hex() for _, key in store.keys.all(account)}
+    keys = {str(version): public.hex() for version, public in read_public_keys(store, account).items()}
     yield canonical({"format": FORMAT, "account": account, "at": round(at * 1_000_000), "links": last, "keys": keys})
     heads = read_heads(store, account, last)
     head = next(heads, None)
