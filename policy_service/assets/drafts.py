@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from policy_service.assets.members import (
+    LIMITS,
     Members,
     check_class,
     check_key,
@@ -125,6 +126,8 @@ def _read_classes(raw: Any) -> tuple[str, ...]:
     names = raw if isinstance(raw, list) else [raw]
     if not names or not all(isinstance(name, str) and name for name in names):
         raise RequestError('`_class` is missing or no text, write `"_class": "Host"` or a list of such names')
+    if len(names) > LIMITS.classes:
+        raise RequestError(f"`_class` is a list of {len(names)}, at most {LIMITS.classes}")
     return tuple(sorted({check_class(name, "_class") for name in names}))
 
 

@@ -91,7 +91,9 @@ def _read(raw: Any, name: str) -> Value | None:
         raise RequestError(f"`{name}` is a list of {len(parts)}, at most {LIMITS.list}")
     kinds = {_kind_of(part, name) for part in parts if part is not None}
     if len(kinds) > 1:
-        raise RequestError(f"`{name}` is a list of {' and '.join(sorted(kinds))}s, write one kind only")
+        raise RequestError(
+            f"`{name}` is a list of {' and '.join(f'{kind}s' for kind in sorted(kinds))}, write one kind only"
+        )
     for part in parts:
         if isinstance(part, str):
             check_text(part, name)

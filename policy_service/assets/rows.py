@@ -23,7 +23,7 @@ _SHARED = [
     *("version", "created_on", "begin_on", "end_on", "deleted"),
 ]
 _ENDS = ["class_", "from_type", "from_id", "to_type", "to_id"]
-_COLUMNS: dict[Kind, list[InstrumentedAttribute[Any]]] = {
+COLUMNS: dict[Kind, list[InstrumentedAttribute[Any]]] = {
     "entity": [getattr(EntityRow, name) for name in [*_SHARED, "classes"]],
     "relationship": [getattr(RelationshipRow, name) for name in [*_SHARED, *_ENDS]],
 }
@@ -37,7 +37,7 @@ def table_of(kind: Kind) -> type[EntityRow] | type[RelationshipRow]:
 def select_rows(inventory: Inventory, kind: Kind, *conditions: ColumnElement[bool]) -> Select[Any]:
     """A statement for rows of the tenant, deleted ones included, for `read_rows`."""
     table = table_of(kind)
-    return select(*_COLUMNS[kind]).where(table.account_id == inventory.account, *conditions)
+    return select(*COLUMNS[kind]).where(table.account_id == inventory.account, *conditions)
 
 
 def select_assets(inventory: Inventory, kind: Kind, *conditions: ColumnElement[bool]) -> Select[Any]:
@@ -47,7 +47,7 @@ def select_assets(inventory: Inventory, kind: Kind, *conditions: ColumnElement[b
 
 def read_rows(inventory: Inventory, kind: Kind, statement: Select[Any]) -> list[Asset]:
     """The assets that a statement finds, in its order; `NoKey` where a restricted property does not open."""
-    return [_read(kind, row, inventory.sealing) for row in inventory.session.execute(statement)]
+    return [read_row(kind, row, inventory.sealing) for row in inventory.session.execute(statement)]
 
 
 def find_assets(inventory: Inventory, kind: Kind, ids: Collection[str], *, lock: bool = False) -> dict[str, Asset]:
@@ -68,7 +68,8 @@ def chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
     return (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
 
 
-def _read(kind: Kind, row: Row[Any], sealing: Sealing) -> Asset:
+def read_row(kind: Kind, row: Row[Any], sealing: Sealing) -> Asset:
+    """The asset of a row with the columns of its kind; `NoKey` where a restricted property does not open."""
     stored = row.properties
     if row.sealed:
         stored = {**stored, **sealing.open(kind, row.id, row.sealed)}

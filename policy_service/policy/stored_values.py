@@ -1,9 +1,9 @@
 """Values as they are stored: JSON, one text for each value, by one writer.
 
-A reference is `{"@": 'Type::"id"'}`, a decimal `{"@dec": n}` of n/10,000, a number beyond both `{"@num": "…"}`, an
-extension value `{"@ext": [fn, arg]}`: keys that no attribute name is encoded to, so that no policy can name them. A
-key that is no identifier is `~` and the hex of its UTF-8. Sets are sorted and unique. NUL and half of a surrogate
-pair are refused: PostgreSQL can't store them, and SQLite's GLOB stops at NUL.
+A reference is `{"@": 'Type::"id"'}`, a decimal `{"@dec": n}` of n/10,000, a number beyond both `{"@num": "…"}`: keys
+that no attribute name is encoded to, so that no policy can name them. A key that is no identifier is `~` and the hex
+of its UTF-8. Sets are sorted and unique. NUL and half of a surrogate pair are refused: PostgreSQL can't store them,
+and SQLite's GLOB stops at NUL. Extension values are those of files, and not stored.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any
 
 import orjson
 
-from policy_service.model import Extension, Uid, Value
+from policy_service.model import Uid, Value
 from policy_service.policy.names import is_cedar_path
 from policy_service.policy.values import NUMBER, read_set
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_REFERENCE, _DECIMAL, _OPAQUE, _EXTENSION = "@", "@dec", "@num", "@ext"
+_REFERENCE, _DECIMAL, _OPAQUE = "@", "@dec", "@num"
 
 
 def encode(value: Value) -> Any:
@@ -35,8 +35,6 @@ def encode(value: Value) -> Any:
     if isinstance(value, Uid):
         # unambiguous without escapes: a type holds no quote
         return {_REFERENCE: f'{value.type}::"{_check(value.id)}"'}
-    if isinstance(value, Extension):
-        return {_EXTENSION: [value.fn, _check(value.arg)]}
     if isinstance(value, list):
         unique = {write_json(stored): stored for stored in map(encode, value)}
         return [unique[text] for text in sorted(unique)]
@@ -90,9 +88,7 @@ def _decode_marked(name: str, body: Any) -> Value:
         return Decimal(body).scaleb(-4).normalize()
     if name == _OPAQUE:
         return {NUMBER: body}
-    if name == _EXTENSION:
-        return Extension(*body)
-    kind, separator, rest = body.partition('::"')
+    kind, separator, rest = str(body).partition('::"')
     if name != _REFERENCE or not separator or not rest.endswith('"') or not is_cedar_path(kind):
         raise ValueError(f"`{name}` marks no stored value")
     return Uid(kind, rest[:-1])
