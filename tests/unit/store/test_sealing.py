@@ -126,4 +126,8 @@ def test_a_blind_digest_is_equal_for_equal_values_of_one_key_and_name() -> None:
 @given(st.lists(st.text()), st.lists(st.text()), st.binary(max_size=9), st.binary(max_size=9))
 def test_no_two_lists_of_texts_are_bound_alike(one: list[str], two: list[str], rest: bytes, other: bytes) -> None:
     assert (bind(*one) + rest == bind(*two) + other) == ((one, rest) == (two, other))
+
+
+def test_what_follows_the_texts_can_t_pass_for_one_of_them() -> None:
+    assert bind("a", "b") != bind("a") + bind("b")[4:]
     assert bind("\ud800") != bind("?")
