@@ -17,16 +17,17 @@ _ID_LENGTH = 36
 def fetch_entities(inventory: Inventory, uids: Collection[Uid]) -> dict[Uid, Entity]:
     """Those of the entities and relationships that are stored, with parents and attributes, in at most three
     statements for 500 of them. What is of a type of `entities.json` is the file's, and not looked up."""
-    missing = {uid.id: uid for uid in uids if can_be_stored(inventory.bundle, uid)}
+    wanted = {uid for uid in uids if can_be_stored(inventory.bundle, uid)}
+    missing = {uid.id for uid in wanted}
     found: dict[Uid, Asset] = {}
     kinds: tuple[Kind, ...] = ("entity", "relationship")
     for kind in kinds:
         if missing:
             assets = find_assets(inventory, kind, missing)
             found |= {asset.uid: asset for asset in assets.values()}
-            missing = {id_: uid for id_, uid in missing.items() if id_ not in assets}
-    edges = fetch_edges(inventory, found)
-    return {uid: to_entity(asset, edges[uid]) for uid, asset in found.items() if uid in uids}
+            missing -= assets.keys()
+    edges = fetch_edges(inventory, found.keys() & wanted)
+    return {uid: to_entity(found[uid], drawn) for uid, drawn in edges.items()}
 
 
 def can_be_stored(bundle: Bundle, uid: Uid) -> bool:
