@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from policy_service.audit.chain import Head, canonical
-from policy_service.audit.trail_keys import read_public_keys
+from policy_service.audit.trail_keys import collect_public_keys
 from policy_service.audit.trail_pages import Link, read_heads, read_last_head, read_links
 from policy_service.errors import Refused
 
@@ -29,7 +29,8 @@ def export(store: Store, account: str, at: float) -> Iterator[str]:
     with store.session(account) as session:
         newest = read_last_head(session, account)
     last = newest.seq if newest else 0
-    keys = {str(version): public.hex() for version, public in read_public_keys(store, account).items()}
+    known = collect_public_keys(store.keys, account, read_heads(store, account, last))
+    keys = {str(version): public.hex() for version, public in known.items()}
     yield canonical({"format": FORMAT, "account": account, "at": round(at * 1_000_000), "links": last, "keys": keys})
     heads = read_heads(store, account, last)
     head = next(heads, None)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from policy_service.audit import chain
 from policy_service.audit.chain import Head
-from policy_service.audit.trail_pages import read_heads
 from policy_service.errors import NoKey
 from policy_service.store.sealing import seal, sealed_version, unseal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from policy_service.store.data_keys import DataKey, DataKeys
-    from policy_service.store.door import Store
 
 USE = "trail-key"
 
@@ -37,15 +37,18 @@ def seal_public(key: DataKey, version: int, public: bytes) -> bytes:
     return seal(key, USE, public, str(version))
 
 
-def read_public_keys(store: Store, account: str) -> dict[int, bytes]:
-    """The public keys by version: of all data keys, and before them of those that signed what was imported."""
-    found = {key.version: chain.public_key(key) for _, key in store.keys.all(account)}
+def collect_public_keys(keys: DataKeys, account: str, heads: Iterable[Head]) -> dict[int, bytes]:
+    """The public keys by version: of all data keys, and before them of those that signed what was imported.
+
+    `heads` are those of the trail, in order; no more of them are taken than were imported, and one.
+    """
+    found = {key.version: chain.public_key(key) for _, key in keys.all(account)}
     imported: dict[int, bytes] = {}
-    for head in read_heads(store, account, 2**62):
+    for head in heads:
         # what was imported comes first
         if not head.sealed:
             break
-        public = None if head.key in imported else find_public(store.keys, account, head)
+        public = None if head.key in imported else find_public(keys, account, head)
         if public:
             imported[head.key] = public
     return {**found, **imported}

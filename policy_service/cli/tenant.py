@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
 
 from policy_service.cli.options import FILES, read_settings, require_folders, with_settings
 from policy_service.cli.output import Commands
+from policy_service.cli.trail_text import counting, writing
 from policy_service.config import Settings
 from policy_service.store.door import Store
 from policy_service.store.opening import is_made, open_admin_store, open_store
-from policy_service.tenancy import suspending
+from policy_service.tenancy import importing, suspending
 from policy_service.tenancy.creating import create as create_tenant
 from policy_service.tenancy.erasing import erase as erase_tenant
+from policy_service.tenancy.exporting import export as export_tenant
 from policy_service.tenancy.listing import Listed, list_all
 
 _CREATE = """\b
@@ -28,6 +31,16 @@ _LIST = """\b
 Examples:
   policy-service tenant list --counts
   policy-service tenant list --json | jq -r 'select(.state == "suspended").name'
+"""
+_EXPORT = """\b
+Examples:
+  policy-service tenant export acme --out acme.ndjson
+  policy-service tenant export acme --out - | age -r age1… > acme.ndjson.age
+"""
+_IMPORT = """\b
+Examples:
+  policy-service tenant import acme acme.ndjson
+  policy-service tenant import acme docs/examples/acme.ndjson
 """
 _ERASE = """\b
 Examples:
@@ -44,6 +57,13 @@ Example:
 """
 # a tenant's name is 63 characters at most, few are that long
 _WIDTH = 24
+_PLURALS = {
+    "entity": "entities",
+    "relationship": "relationships",
+    "entry": "entries",
+    "link": "links",
+    "head": "heads",
+}
 
 
 @click.group(cls=Commands, short_help="Make, list, move, shut and erase tenants.")
@@ -94,6 +114,41 @@ def list_tenants(counts: bool, as_json: bool, **given: Any) -> None:
             store.close()
     if not any_shown:
         click.echo("there are no tenants, make one with `policy-service tenant create`", err=True)
+
+
+@tenant.command(epilog=_EXPORT, short_help="Write everything a tenant owns as lines of JSON.")
+@click.argument("name")
+@with_settings(*FILES)
+@click.option("--out", metavar="FILE", required=True, help="Where to; `-` is standard output.")
+def export(name: str, out: str, **given: Any) -> None:
+    """Write everything the tenant NAME owns as lines of JSON: entities, relationships, its trail, and a manifest.
+
+    It is one consistent state, and can be imported again. Restricted properties are readable in it: a file is made
+    with mode 0600, and is the tenant's.
+    """
+    with opened(given) as (settings, store), writing(out) as write, counting("exporting") as report:
+        manifest = export_tenant(settings, store, name, lambda line: write(line.decode()), report)
+    click.echo(f"the tenant `{name}` is exported: {_say_counts(manifest['counts'])}", err=True)
+
+
+@tenant.command("import", epilog=_IMPORT, short_help="Import an export, or lines of entities and relationships.")
+@click.argument("name")
+@click.argument("file", type=click.Path(path_type=Path))
+@with_settings(*FILES)
+def import_file(name: str, file: Path, **given: Any) -> None:
+    """Import FILE into the tenant NAME, all of it or nothing.
+
+    An export makes the store that was exported, where there is none. Any other file has an entity or a relationship
+    on each line, as the API takes them, in any order: those that are there are replaced, for a store that is there.
+    """
+    with opened(given) as (settings, store), counting("importing") as report:
+        done = importing.import_file(settings, store, name, file, report)
+    if done.already:
+        click.echo(f"the tenant `{name}` is already as {file} has it, nothing was changed", err=True)
+        return
+    click.echo(f"{file} is imported into the tenant `{name}`: {_say_counts(done.counts)}", err=True)
+    if done.dropped:
+        click.echo(f"{done.dropped:,} entries of `_rawData` were dropped: they are never stored", err=True)
 
 
 @tenant.command(epilog=_SUSPEND, short_help="Shut a tenant; its data stay.")
@@ -158,6 +213,14 @@ def _write(listed: Listed) -> str:
     since = f"  since {shape['since']}" if shape["since"] else ""
     folder = "" if listed.folder or listed.state == "erased" else "  no folder"
     return f"{listed.name:<{_WIDTH}}  {shape['state']:<10}{since}{folder}{counts}".rstrip()
+
+
+def _say_counts(counts: Mapping[str, int]) -> str:
+    told = []
+    for what, count in counts.items():
+        kind, _, done = what.partition(" ")
+        told.append(f"{count:,} {kind if count == 1 else _PLURALS[kind]} {done}".rstrip())
+    return ", ".join(told) or "nothing"
 
 
 def _instant(milliseconds: int) -> str:

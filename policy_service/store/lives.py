@@ -71,6 +71,17 @@ def begin_store(store: Store, tenant: str, *, above: int = 0) -> DataKey:
     return key
 
 
+def abandon(store: Store, tenant: str, state: State | None) -> None:
+    """Take back a store that was begun and did not count yet; `state` is where the tenant was before."""
+    drop_data(store, tenant)
+    with store.databases.session(SERVICE, write=True) as session:
+        if state is None:
+            session.execute(delete(TenantRow).where(TenantRow.account_id == tenant))
+        else:
+            put_state(session, tenant, state)
+    store.forget(tenant)
+
+
 def set_state(store: Store, tenant: str, state: State) -> None:
     """Write where a tenant is in its life; other processes see it within a second."""
     with store.databases.session(SERVICE, write=True) as session:
