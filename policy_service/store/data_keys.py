@@ -157,7 +157,8 @@ class DataKeys:
             if newer is None or newer.read_at <= now:
                 self._held[account] = held
                 self._held.move_to_end(account)
-            while len(self._held) > HELD:
+            # the first is the one that was not used for longest
+            while len(self._held) > HELD or now - next(iter(self._held.values())).read_at > OPENED_SECONDS:
                 self._held.popitem(last=False)
         return held
 

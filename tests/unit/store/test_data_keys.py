@@ -281,6 +281,14 @@ def test_the_least_recently_used_accounts_are_let_go(bench: Bench, monkeypatch: 
     assert bench.keyring.opened == before + 1
 
 
+def test_keys_that_nobody_uses_don_t_stay_in_memory(bench: Bench) -> None:
+    for account in ("acme", "globex"):
+        bench.keys.active(account)
+    bench.clock.now += OPENED_SECONDS + 1
+    bench.keys.active("globex")
+    assert list(bench.keys._held) == ["globex"]
+
+
 def test_threads_may_share_it(bench: Bench) -> None:
     def use(number: int) -> bytes:
         bench.clock.now += 0.01
