@@ -13,6 +13,7 @@ import click
 from policy_service.audit.trail import Change, Origin, note
 from policy_service.cli.options import read_settings, with_settings
 from policy_service.cli.output import Commands, print_json, print_table
+from policy_service.cli.trail_text import counting
 from policy_service.config import Settings
 from policy_service.errors import PolicyServiceError
 from policy_service.store.door import Store
@@ -21,6 +22,7 @@ from policy_service.store.opening import open_admin_store, open_store
 from policy_service.store.rotation import Rotation, move
 from policy_service.store.rotation import rotate as rotate_keyring
 from policy_service.store.tables import SERVICE
+from policy_service.tenancy.rekeying import rekey as rekey_tenant
 
 _STATUS = """\b
 Example:
@@ -30,6 +32,10 @@ _ROTATE = """\b
 Examples:
   policy-service keyring rotate
   policy-service keyring rotate --to aws-kms:alias/policy-service
+"""
+_REKEY = """\b
+Example:
+  policy-service keyring rekey acme
 """
 _EVERY = 500
 
@@ -81,6 +87,24 @@ def rotate(to: str | None, **given: Any) -> None:
     click.echo(f"{start}: {done.rewrapped} data keys are wrapped anew by the key `{done.kek}`", err=True)
     if to:
         click.echo(f"start the service with `POLICY_SERVICE_KEYRING={to}` from now on", err=True)
+
+
+@keyring.command(epilog=_REKEY, short_help="Give a tenant another data key.")
+@click.argument("tenant")
+@with_settings("data", "keyring")
+def rekey(tenant: str, **given: Any) -> None:
+    """Give TENANT another data key, for when one leaked: what it opens is encrypted anew.
+
+    On files the tenant is shut meanwhile, about a second for 100 MB, and there must be room for a copy. What was
+    interrupted is finished by running it again.
+    """
+    store = open_admin_store(read_settings(given))
+    try:
+        with counting("resealing") as report:
+            version = rekey_tenant(store, tenant, lambda step: click.echo(f"{step}…", err=True), report)
+    finally:
+        store.close()
+    click.echo(f"version {version} of the data key of `{tenant}` is active; older ones still open the log", err=True)
 
 
 def say_overdue(settings: Settings) -> str | None:

@@ -13,11 +13,13 @@ from contextlib import contextmanager
 
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
+from sqlcipher3 import dbapi2
 
 from policy_service.errors import Conflict
 from policy_service.store.control import DataKeyRow, KeyState, State, TenantRow
 from policy_service.store.data_keys import DataKey
 from policy_service.store.door import Store
+from policy_service.store.failures import explain
 from policy_service.store.files import Files, remove_files
 from policy_service.store.gates import Gate
 from policy_service.store.postgres import Postgres
@@ -136,10 +138,13 @@ def scrub(store: Store) -> None:
     if not isinstance(store.databases, Files):
         return
     with exclusive(store, SERVICE):
-        connection = connect(store.databases.path(SERVICE), store.keys.active(SERVICE))
+        path = store.databases.path(SERVICE)
+        connection = connect(path, store.keys.active(SERVICE))
         try:
             connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except dbapi2.Error as error:
+            raise explain(str(path), error) from None
         finally:
             connection.close()
 
