@@ -22,9 +22,7 @@ from policy_service.store.control import State
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from policy_service.store.door import Store
-
-_SHUT = frozenset({State.SUSPENDED, State.ERASING, State.ERASED})
+    from policy_service.store.door import SHUT, Store
 
 
 def fetch(bundle: Bundle, uids: Collection[Uid]) -> Mapping[Uid, Entity]:
@@ -80,7 +78,7 @@ class StoredFacts:
 
 def is_shut(store: Store, tenant: str) -> bool:
     """Whether a tenant is suspended or erased, so that its keys are as good as wrong ones."""
-    return store.state(tenant) in _SHUT
+    return tenant in store.shut()
 
 
 def has_store(store: Store, tenant: str) -> bool:
@@ -92,7 +90,7 @@ def has_store(store: Store, tenant: str) -> bool:
     state = store.state(tenant)
     if state is None or state is State.ACTIVE:
         return state is not None
-    if state in _SHUT:
+    if state in SHUT:
         raise UnknownTenant(f"the tenant `{tenant}` is {state}")
     raise NoStore(f"the store of `{tenant}` is being made, try again when it is")
 

@@ -23,7 +23,8 @@ from policy_service.store.sessions import TenantSession
 from policy_service.store.tables import SERVICE
 
 STATE_SECONDS = 1.0
-# states are asked for by names that anyone may send
+SHUT = (State.SUSPENDED, State.ERASING, State.ERASED)
+# a state is a few bytes, and there may be many tenants
 _REMEMBERED = 20_000
 
 
@@ -56,6 +57,7 @@ class Store:
         self.keys = keys
         self.key_table = key_table
         self._states: dict[str, tuple[float, State | None]] = {}
+        self._shut: tuple[float, frozenset[str]] = (0.0, frozenset())
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
@@ -87,6 +89,20 @@ class Store:
             self._states[tenant] = now + STATE_SECONDS, found
         return found
 
+    def shut(self) -> frozenset[str]:
+        """The tenants whose keys are as good as wrong: suspended or erased, as it was a second ago at most.
+
+        They are looked up all at once, so that the time an answer takes tells nothing of the tenant it names.
+        """
+        until, found = self._shut
+        now = time.monotonic()
+        if now >= until:
+            with self.databases.session(SERVICE) as session:
+                names = select(TenantRow.account_id).where(TenantRow.state.in_(SHUT))
+                found = frozenset(session.scalars(names))
+            self._shut = now + STATE_SECONDS, found
+        return found
+
     def look(self, tenant: str) -> State | None:
         """The state as it is stored now; `StoreFailed` where that can't be known."""
         # in PostgreSQL a tenant's own context is enough, in files there is one control database
@@ -98,6 +114,7 @@ class Store:
     def forget(self, tenant: str) -> None:
         """Forget what is known of a tenant: its state, its keys, its open file."""
         self._states.pop(tenant, None)
+        self._shut = (0.0, frozenset())
         self.keys.forget(tenant)
         self.databases.close(tenant)
 
