@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -12,7 +12,7 @@ from policy_service import config
 from policy_service.config import Settings
 from policy_service.errors import NoKey, Refused, StoreFailed
 from policy_service.store import context, migrate, postgres
-from policy_service.store.control import KeyState
+from policy_service.store.control import KeyRow, KeyState
 from policy_service.store.data_keys import DataKey, DataKeys
 from policy_service.store.door import Store
 from policy_service.store.failures import translated
@@ -101,8 +101,7 @@ def _open_files(settings: Settings) -> Store:
 
         def find_keys(account: str) -> Sequence[DataKey]:
             keys.forget(account)
-            rows = keys.all(account)
-            return [key for row, key in sorted(rows, key=lambda held: (_LIKELIEST[held[0].state], -held[0].version))]
+            return order_keys(keys.all(account))
 
         files = Files(folder, settings.stores, find_keys)
         table = KeyTables(own, files.control)
@@ -111,6 +110,11 @@ def _open_files(settings: Settings) -> Store:
         store = Store("sqlite", files, keys, table)
         store.look(SERVICE)
     return store
+
+
+def order_keys(rows: Iterable[tuple[KeyRow, DataKey]]) -> list[DataKey]:
+    """The keys of an account, the one that is likeliest to open its file first."""
+    return [key for row, key in sorted(rows, key=lambda held: (_LIKELIEST[held[0].state], -held[0].version))]
 
 
 def _refuse_orphans(folder: Path) -> None:

@@ -21,6 +21,7 @@ from policy_service.store.door import Store
 from policy_service.store.failures import explain
 from policy_service.store.files import Files, remove_files
 from policy_service.store.lives import exclusive
+from policy_service.store.opening import order_keys
 from policy_service.store.private_files import settle
 from policy_service.store.sqlcipher import USE, connect
 from policy_service.store.tables import Base
@@ -39,7 +40,7 @@ def rekey_file(store: Store, tenant: str, key: DataKey, say: Say) -> None:
     with exclusive(store, tenant):
         try:
             remove_files(fresh)
-            held, connection = _open(path, [key, *(old for _, old in store.keys.all(tenant) if old != key)])
+            held, connection = _open(path, order_keys(store.keys.all(tenant)))
             if held.version == key.version:
                 connection.close()
                 return
