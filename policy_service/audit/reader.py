@@ -178,8 +178,8 @@ def _parse(text: bytes, place: str, report: Report) -> _Placed | None:
 def _tell(folder: Path, opener: Opener, told: frozenset[str], report: Report) -> frozenset[str]:
     """Report once what is no fault of a line; gives what has been told so far."""
     news = {
-        tenant: f"records of `{tenant}` skipped ({count}), they are sealed for a tenant that was erased"
-        for tenant, count in opener.erased.items()
+        f"{tenant} {why}": f"records of `{tenant}` skipped ({count}), {why}"
+        for (tenant, why), count in opener.gone.items()
     }
     if opener.clear:
         news[""] = f"records are not sealed ({opener.clear}), from before bodies were: nothing shows who wrote them"

@@ -19,6 +19,9 @@ from policy_service.errors import NoKey
 from policy_service.store.data_keys import DataKey, DataKeys
 from policy_service.store.sealing import seal, unseal
 
+ERASED = "they are sealed for a tenant that was erased"
+OLDER = "they are older than its key: sealed for a tenant of this name that was erased, or changed since"
+
 _USE = "log"
 _CLEAR = 0
 _VERSIONS = range(2**32)
@@ -61,13 +64,13 @@ def read_line(text: bytes) -> Line:
 class Opener:
     """Opens the bodies of lines, and counts those that can't be opened or proved.
 
-    erased  how many lines of each tenant are sealed with a key that is gone
-    clear   how many lines were not sealed
+    gone   how many lines of each tenant nobody can open any more, by why
+    clear  how many lines were not sealed
     """
 
     def __init__(self, keys: DataKeys) -> None:
         self._keys = keys
-        self.erased: Counter[str] = Counter()
+        self.gone: Counter[tuple[str, str]] = Counter()
         self.clear = 0
 
     def open(self, line: Line) -> dict[str, Any] | None:
@@ -80,14 +83,16 @@ class Opener:
             return line.body
         sealed = binascii.a2b_base64(line.body, strict_mode=True)
         key = self._find(line)
-        if key is not None:
-            try:
-                return read_body(unseal(key, _USE, sealed, line.tenant, line.time))
-            except NoKey:
-                # a tenant that was erased and created again starts with version 1 again
-                if line.time >= self._made_on(line):
-                    raise ValueError("the record is not what was sealed for this tenant and time") from None
-        self.erased[line.tenant] += 1
+        if key is None:
+            self.gone[line.tenant, ERASED] += 1
+            return None
+        try:
+            return read_body(unseal(key, _USE, sealed, line.tenant, line.time))
+        except NoKey:
+            # a tenant that was erased and created again starts with version 1 again
+            if line.time >= self._made_on(line):
+                raise ValueError("the record is not what was sealed for this tenant and time") from None
+        self.gone[line.tenant, OLDER] += 1
         return None
 
     def _find(self, line: Line) -> DataKey | None:

@@ -329,6 +329,15 @@ class TestFollow:
         self.follow(folder, [lambda: append(path, b"bad\n")], report=reports.append)
         assert reports[0].startswith(f"{path}:3: ")
 
+    def test_an_erased_tenant_is_told_once(self, folder: Path, open_log: OPEN, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(globals(), "KEYS", make_keys(erased=["b"]))
+        log = open_log()
+        log.write([at(1, caller=Caller("b", "k"))])
+        reports: list[str] = []
+        more: list[Callable[[], None]] = [lambda: log.write([at(2), at(3, caller=Caller("b", "k"))])]
+        assert self.follow(folder, more, report=reports.append) == ["2"]
+        assert len(reports) == 1
+
     def test_filters_hold_for_what_comes(self, folder: Path, open_log: OPEN) -> None:
         log = open_log()
         steps: list[Callable[[], None]] = [lambda: log.write([at(1), at(2, decision=DENY)])]

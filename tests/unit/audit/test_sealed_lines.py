@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from policy_service.audit.records import Mask
-from policy_service.audit.sealed_lines import Opener, read_line, write_line
+from policy_service.audit.sealed_lines import ERASED, OLDER, Opener, read_line, write_line
 from policy_service.errors import NoKey
 from policy_service.model import Act, Caller, Request, Thing
 from policy_service.store.data_keys import DataKey
@@ -79,6 +79,7 @@ class TestTampering:
             lambda line: change(line, body=""),
             lambda line: change(line, body="AAAA"),
             lambda line: change(line, body="no base64!"),
+            lambda line: change(line, body=f"!{json.loads(line)['body']}"),
             lambda line: change(line, body="é"),
             *(lambda line, at=at: flip(line, at) for at in (0, 3, 7, 20, -1)),
         ],
@@ -88,7 +89,7 @@ class TestTampering:
         opener = Opener(make_keys(versions=2))
         with pytest.raises(ValueError, match=r"sealed|base64|characters|ASCII|padding"):
             opener.open(changed)
-        assert opener.erased == {}
+        assert opener.gone == {}
 
     @pytest.mark.parametrize(
         "text",
@@ -148,7 +149,7 @@ class TestKeys:
         opener = Opener(make_keys(erased=["acme"]))
         assert [opener.open(read_line(seal(make()))) for _ in range(3)] == [None] * 3
         assert opener.open(read_line(seal(make(caller=Caller("globex", "k"))))) is not None
-        assert (opener.erased, opener.clear) == ({"acme": 3}, 0)
+        assert (opener.gone, opener.clear) == ({("acme", ERASED): 3}, 0)
 
     def test_a_tenant_that_was_created_again_has_another_first_key(self) -> None:
         """Its lines of before are no more than those of any erased tenant: nobody changed them."""
@@ -156,7 +157,7 @@ class TestKeys:
         sealed_before = write_line(make(), NONE, DataKey("acme", 1, b"x" * 32))
         opener = Opener(keys)
         assert opener.open(read_line(sealed_before)) is None
-        assert opener.erased == {"acme": 1}
+        assert opener.gone == {("acme", OLDER): 1}
         with pytest.raises(ValueError, match="sealed"):
             opener.open(read_line(write_line(make(at=1_767_225_602), NONE, DataKey("acme", 1, b"x" * 32))))
 
