@@ -6,6 +6,7 @@ import click
 
 from policy_service import __version__
 from policy_service.cli.check import check
+from policy_service.cli.db import db
 from policy_service.cli.demo import demo
 from policy_service.cli.evaluate import evaluate
 from policy_service.cli.key import key
@@ -27,5 +28,5 @@ def main() -> None:
     """
 
 
-for _command in (serve, check, evaluate, status, tenant, key, keyring, log, trail, demo):
+for _command in (serve, check, evaluate, status, tenant, db, key, keyring, log, trail, demo):
     main.add_command(_command)

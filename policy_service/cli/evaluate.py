@@ -8,10 +8,11 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from policy_service.access.facts import fetch, now
+from policy_service.access.facts import fetch, is_shut, now
 from policy_service.bundles.load import load
-from policy_service.cli.options import read_settings, with_settings
+from policy_service.cli.options import FILES, read_settings, with_settings
 from policy_service.cli.output import console, print_json, visible
+from policy_service.config import Settings
 from policy_service.errors import Refused
 from policy_service.model import Act, Decision, Policy, Request, Thing
 from policy_service.policy.decide import decide
@@ -19,6 +20,7 @@ from policy_service.policy.gathering import Gatherer
 from policy_service.policy.names import entity_uid, request_type
 from policy_service.policy.request import ask
 from policy_service.policy.values import read_json
+from policy_service.store.opening import is_made, open_store
 
 _EPILOG = """\b
 Examples:
@@ -51,7 +53,7 @@ _OBJECT: dict[str, Any] = {"callback": _read_object, "default": "{}", "metavar":
 @click.option("--action-properties", help="… with the action.", **_OBJECT)
 @click.option("--resource-properties", help="… with the resource.", **_OBJECT)
 @click.option("--context", help="The context of the request.", **_OBJECT)
-@with_settings("policies", "tenants")
+@with_settings(*FILES)
 @click.option("--json", "as_json", is_flag=True, help="Print decision and reasons as JSON.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 where it is denied.")
 @click.pass_context
@@ -67,6 +69,7 @@ def evaluate(ctx: click.Context, /, tenant: str, as_json: bool, exit_code: bool,
         given.pop("context"),
     )
     settings = read_settings(given)
+    _require_open(settings, tenant)
     bundle, findings = load(settings.policies, settings.tenants, tenant)
     if bundle is None:
         raise Refused(f"the files of tenant `{tenant}` can't decide, mend what is wrong with them", findings)
@@ -77,6 +80,18 @@ def evaluate(ctx: click.Context, /, tenant: str, as_json: bool, exit_code: bool,
     else:
         _print(decision)
     ctx.exit(1 if exit_code and not decision.allowed else 0)
+
+
+def _require_open(settings: Settings, tenant: str) -> None:
+    """See that the tenant is not shut; without making a store to ask."""
+    if not is_made(settings):
+        return
+    store = open_store(settings)
+    try:
+        if is_shut(store, tenant):
+            raise Refused(f"the tenant `{tenant[:80]}` is {store.state(tenant)}, and decides nothing")
+    finally:
+        store.close()
 
 
 def _read_thing(text: str, properties: dict[str, Any]) -> Thing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, func, select
 
 from policy_service.config import Settings
 from policy_service.errors import Refused
@@ -80,3 +80,10 @@ def list_tenants(store: Store, *states: State) -> list[str]:
     with store.databases.session(SERVICE) as session:
         found = select(TenantRow.account_id).where(TenantRow.state.in_(wanted)).order_by(TenantRow.account_id)
         return list(session.scalars(found))
+
+
+def count_states(store: Store) -> dict[str, int]:
+    """How many tenants there are in each state that some are in."""
+    with store.databases.session(SERVICE) as session:
+        found = select(TenantRow.state, func.count()).group_by(TenantRow.state).order_by(TenantRow.state)
+        return dict(session.execute(found).tuples().all())
