@@ -14,7 +14,10 @@ from policy_service.identity.keys import KeyRing
 
 COMMANDS = [
     text.split()
-    for text in ("serve", "check", "evaluate", "status", "key new", "key list", "key revoke", "log", "demo")
+    for text in (
+        *("serve", "check", "evaluate", "status", "key new", "key list", "key revoke", "log", "demo"),
+        *("trail show", "trail verify", "trail export", "trail head"),
+    )
 ]
 
 
@@ -36,7 +39,7 @@ def test_help_has_an_example(command: list[str]) -> None:
     assert f"policy-service {' '.join(command)}" in result.stdout.split("Example", 1)[1]
 
 
-@pytest.mark.parametrize("command", [[], ["key"]])
+@pytest.mark.parametrize("command", [[], ["key"], ["trail"]])
 def test_what_commands_do_is_said_in_whole_sentences(command: list[str]) -> None:
     told = run(*command, "--help").stdout.partition("Commands:")[2]
     assert told
