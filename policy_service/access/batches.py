@@ -32,10 +32,12 @@ def write_batch(
 def _write(service: Service, changes: Changes, kind: Kind, item: Draft | RequestError) -> Written | PolicyServiceError:
     if isinstance(item, RequestError):
         return item
+    told = len(changes.made)
     try:
         with changes.judge.inventory.session.begin_nested():
             edit = propose(changes, kind, item)
             asset = write(changes, edit)
     except _OF_ONE as error:
+        del changes.made[told:]
         return error
     return written(service, changes.judge, asset, created=edit.before is None)

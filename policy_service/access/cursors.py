@@ -8,16 +8,14 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
 from policy_service.errors import NoKey, RequestError
 from policy_service.model import Caller
+from policy_service.store.data_keys import DataKeys
 from policy_service.store.sealing import seal, sealed_version, unseal
-
-if TYPE_CHECKING:
-    from policy_service.store.data_keys import DataKeys
 
 USE = "cursor"
 _TEXT = re.compile(r"[A-Za-z0-9_-]{1,1000}", re.ASCII)
@@ -33,7 +31,7 @@ class Cursor(NamedTuple):
 
 def write_cursor(keys: DataKeys, caller: Caller, question: str, cursor: Cursor) -> str:
     """The cursor as the caller gets it: ASCII that can stand in a URL."""
-    sealed = seal(keys.active(caller.tenant), USE, orjson.dumps(cursor), *_bind(caller, question))
+    sealed = seal(keys.active(caller.tenant), USE, orjson.dumps([*cursor]), *_bind(caller, question))
     return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
 

@@ -18,11 +18,10 @@ from policy_service.errors import NoStore, UnknownTenant
 from policy_service.model import Entity, Extension, Uid
 from policy_service.policy.bundle import Bundle
 from policy_service.store.control import State
+from policy_service.store.door import SHUT, Store
 
 if TYPE_CHECKING:
     from types import TracebackType
-
-    from policy_service.store.door import SHUT, Store
 
 
 def fetch(bundle: Bundle, uids: Collection[Uid]) -> Mapping[Uid, Entity]:

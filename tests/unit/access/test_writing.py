@@ -1,0 +1,101 @@
+"""Changes are whole, and the trail tells of each that was made and of none that was not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from policy_service.access import batches
+from policy_service.errors import Conflict
+from policy_service.store.tables import TrailEntryRow
+from tests.unit.access.desks import Desk, Quiet, entity
+
+
+def trail(desk: Desk, tenant: str = "acme") -> list[dict[str, Any]]:
+    with desk.store.session(tenant) as session:
+        return [json.loads(row.body) for row in session.scalars(select(TrailEntryRow).order_by(TrailEntryRow.id))]
+
+
+def test_the_trail_tells_who_changed_what_and_why_it_was_allowed(desk: Desk) -> None:
+    Quiet.marked.clear()
+    made = desk.ask("ada", "POST", "/entities", entity("web-1", ssn="123-45-6789"), x_request_id="r-1")
+    id_ = made.id
+    desk.ask("ada", "PATCH", f"/entities/{id_}", {"a": 1})
+    desk.ask("ada", "PATCH", f"/entities/{id_}", {"a": 1})
+    desk.ask("ada", "DELETE", f"/entities/{id_}")
+    told = trail(desk)
+    assert [(entry["action"], entry["kind"], entry["id"]) for entry in told] == [
+        ("create", "entity", id_),
+        ("update", "entity", id_),
+        ("delete", "entity", id_),
+    ]
+    first, second, third = told
+    assert first["by"] == {"subject": "user:ada", "key": "key-ada", "address": "127.0.0.1", "request": "r-1"}
+    assert first["reasons"] == ["ada"]
+    assert first["policy_version"] == made.headers["policy-version"]
+    assert (first["before"], first["after"]) == (None, second["before"])
+    assert (second["after"], third["after"]) == (third["before"], None)
+    assert first["after"] != second["after"]
+    assert "123-45" not in json.dumps(told)
+    assert Quiet.marked == ["acme"] * 3
+    assert trail(desk, "globex") == []
+
+
+def test_relationships_that_go_with_an_entity_are_told_of(desk: Desk) -> None:
+    one, two = desk.make("one"), desk.make("two")
+    between = desk.relate("r", one, two)
+    desk.ask("ada", "DELETE", f"/entities/{one}")
+    assert [(entry["action"], entry["id"]) for entry in trail(desk)[-2:]] == [("delete", one), ("delete", between)]
+
+
+def test_what_was_refused_is_in_no_trail(desk: Desk) -> None:
+    id_ = desk.make("web-1")
+    before = trail(desk)
+    Quiet.marked.clear()
+    desk.ask("bob", "POST", "/entities", entity("x"))
+    desk.ask("ada", "POST", "/entities", entity("web-1"))
+    desk.ask("ada", "PATCH", f"/entities/{id_}", {"a": 1}, if_match='"x"')
+    desk.ask("bob", "POST", "/entities:batch", {"entities": [entity("x"), entity("y")]})
+    assert trail(desk) == before
+    assert Quiet.marked == []
+
+
+def test_an_item_of_a_batch_that_is_refused_leaves_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even what was stored before it was refused."""
+
+    write = batches.write
+
+    def fail(changes: Any, edit: Any) -> Any:
+        asset = write(changes, edit)
+        if edit.after.key == "two":
+            raise Conflict("too late")
+        return asset
+
+    monkeypatch.setattr(batches, "write", fail)
+    reply = desk.ask("ada", "POST", "/entities:batch", {"entities": [entity("one"), entity("two"), entity("three")]})
+    assert [item["status"] for item in reply.json["items"]] == [201, 409, 201]
+    items = desk.ask("ada", "GET", "/entities").json["items"]
+    assert {item["_key"] for item in items} == {"one", "three"}
+    assert {entry["id"] for entry in trail(desk)} == {item["_id"] for item in items}
+
+
+def test_a_later_item_is_judged_on_what_an_earlier_one_made(desk: Desk) -> None:
+    own = '@id("x") permit(principal == user::"bob", action, resource) unless { resource has locked };'
+    desk.write_files({"own.cedar": own})
+    items = [entity("a"), entity("a", x=1), entity("b")]
+    reply = desk.ask("bob", "POST", "/entities:batch", {"entities": items})
+    assert [item["status"] for item in reply.json["items"]] == [201, 200, 201]
+    desk.ask("ada", "POST", "/entities:batch", {"entities": [entity("a", locked=True)]})
+    reply = desk.ask("bob", "POST", "/entities:batch", {"entities": items})
+    assert [item["status"] for item in reply.json["items"]] == [403, 403, 200]
+
+
+def test_a_batch_that_is_not_recorded_is_not_written(desk: Desk) -> None:
+    desk.log.full = True
+    assert desk.ask("ada", "POST", "/entities:batch", {"entities": [entity("one")]}).status == 503
+    desk.log.full = False
+    assert desk.ask("ada", "GET", "/entities").json == {"items": []}
+    assert trail(desk) == []
