@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+import psycopg
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlcipher3 import dbapi2
 
 from policy_service.errors import NoKey, StoreFailed
 
@@ -41,6 +43,8 @@ def translated(name: str) -> Iterator[None]:
         raise explain(name, error.orig or error) from error
     except PoolTimeoutError as error:
         raise StoreFailed(f"{name} has no connection free, try again") from error
+    except (dbapi2.Error, psycopg.Error) as error:
+        raise explain(name, error) from error
     except SQLAlchemyError as error:
         raise StoreFailed(f"{name} can't be used: {type(error).__name__}") from error
 

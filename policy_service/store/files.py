@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from policy_service.errors import StoreFailed
 from policy_service.store import migrate
 from policy_service.store.data_keys import DataKey
 from policy_service.store.failures import translated
 from policy_service.store.gates import Gate
 from policy_service.store.sessions import TenantSession
-from policy_service.store.sqlcipher import File
+from policy_service.store.sqlcipher import File, begin
 from policy_service.store.tables import SERVICE
 
 FindKeys = Callable[[str], Sequence[DataKey]]
@@ -30,6 +32,7 @@ class Files:
 
     def __init__(self, folder: Path, held: int, find_keys: FindKeys) -> None:
         self._folder = folder
+        self._tenants = folder / "tenants"
         self._held = held
         self._find_keys = find_keys
         self._files: OrderedDict[str, File] = OrderedDict()
@@ -39,19 +42,21 @@ class Files:
 
     def path(self, account: str) -> Path:
         """The file of an account."""
-        return self._folder / "control.db" if account == SERVICE else self._folder / "tenants" / f"{account}.db"
+        return self._folder / "control.db" if account == SERVICE else self._tenants / f"{account}.db"
 
     def gate(self, account: str) -> Gate:
         """Who may use the file of an account."""
-        path = self.path(account)
-        return Gate(path.with_suffix(".lock"), _name(account))
+        # text, because making paths takes longer than locking
+        path = f"{self._folder}/control.lock" if account == SERVICE else f"{self._tenants}/{account}.lock"
+        return Gate(path, _name(account))
 
     @contextlib.contextmanager
     def session(self, account: str, *, write: bool = False) -> Iterator[TenantSession]:
         """A session on the file of an account; committed at the end where it is to `write`."""
         with self.gate(account).shared():
             file = self._find(account)
-            with translated(_name(account)), TenantSession(file.writer if write else file.reader, account) as session:
+            start = _begin_writing if write else _begin_reading
+            with translated(_name(account)), TenantSession(file.engine, account, start) as session:
                 yield session
                 if write:
                     session.commit()
@@ -129,6 +134,7 @@ class Files:
         except BaseException:
             file.close()
             raise
+        file.settle()
         return file
 
     def _upgrade(self, file: File, account: str) -> None:
@@ -136,12 +142,22 @@ class Files:
         histories: tuple[migrate.History, ...] = ("control", "tenant") if account == SERVICE else ("tenant",)
         name = _name(account)
         with translated(name):
-            with file.reader.begin() as connection:
+            with file.engine.begin() as connection:
+                begin(connection, write=False)
                 if all(migrate.is_current(connection, history, name) for history in histories):
                     return
-            with file.writer.begin() as connection:
+            with file.engine.begin() as connection:
+                begin(connection, write=True)
                 for history in histories:
                     migrate.upgrade(connection, history, name, account)
+
+
+def _begin_reading(connection: Connection, _account: str) -> None:
+    begin(connection, write=False)
+
+
+def _begin_writing(connection: Connection, _account: str) -> None:
+    begin(connection, write=True)
 
 
 def remove_files(path: Path) -> None:

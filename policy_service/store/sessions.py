@@ -6,12 +6,21 @@ planner of PostgreSQL the predicate that it needs.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, event
-from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
+from sqlalchemy import CompoundSelect, Connection, Engine, Select, bindparam, event
+from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, UOWTransaction, with_loader_criteria
+from sqlalchemy.orm.util import LoaderCriteriaOption
 
-from policy_service.store.tables import Base
+from policy_service.store.tables import Base, Name
+
+_PARAMETER = "policy_service_account"
+_ACCOUNT = bindparam(_PARAMETER, required=True, type_=Name)
+# one option for every tenant and statement: made anew each time it would cost a read as much as the read. A statement
+# that was not given the parameter does not run
+_SELECT = with_loader_criteria(Base, lambda table: table.account_id == _ACCOUNT, include_aliases=True)
 
 
 class ForeignRowError(Exception):
@@ -19,11 +28,17 @@ class ForeignRowError(Exception):
 
 
 class TenantSession(Session):
-    """A session pinned to the tenant `account`; rows without an account get it, rows of another are refused."""
+    """A session pinned to the tenant `account`; rows without an account get it, rows of another are refused.
 
-    def __init__(self, bind: Engine | Connection, account: str) -> None:
+    `begin` is called with the connection at the start of each transaction.
+    """
+
+    def __init__(
+        self, bind: Engine | Connection, account: str, begin: Callable[[Connection, str], None] | None = None
+    ) -> None:
         super().__init__(bind, expire_on_commit=False, info={"account": account})
         self._account = account
+        self.begin_transaction = begin
 
     @property
     def account(self) -> str:
@@ -33,19 +48,35 @@ class TenantSession(Session):
         return self._account
 
 
+@event.listens_for(TenantSession, "after_begin")
+def _start(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
+    assert isinstance(session, TenantSession)  # noqa: S101
+    if session.begin_transaction is not None and not transaction.nested:
+        session.begin_transaction(connection, session.account)
+
+
 @event.listens_for(TenantSession, "do_orm_execute")
 def _filter(state: ORMExecuteState) -> None:
     account = _account_of(state.session)
-    if state.is_insert:
+    if state.is_insert or state.is_update:
         _check_parameters(state, account)
-    elif isinstance(state.statement, Select) or state.is_update or state.is_delete:
-        criteria = with_loader_criteria(Base, lambda table: table.account_id == account, include_aliases=True)
-        state.statement = state.statement.options(criteria)
+    if state.is_update or state.is_delete:
+        state.statement = state.statement.options(_changed_by(account))
+    elif isinstance(state.statement, Select | CompoundSelect):
+        state.statement = state.statement.options(_SELECT)
+        given = state.parameters if isinstance(state.parameters, Mapping) else {}
+        state.parameters = {**given, _PARAMETER: account}
+
+
+@lru_cache(4_096)
+def _changed_by(account: str) -> LoaderCriteriaOption:
+    # the parameters of an update name columns, so this one has its account inside
+    return with_loader_criteria(Base, lambda table: table.account_id == account, include_aliases=True)
 
 
 def _check_parameters(state: ORMExecuteState, account: str) -> None:
     given: Any = state.parameters
-    for row in (given,) if isinstance(given, dict) else given or ():
+    for row in (given,) if isinstance(given, Mapping) else given or ():
         if row.get("account_id", account) != account:
             raise ForeignRowError(f"a row of another tenant in a session of `{account}`")
 

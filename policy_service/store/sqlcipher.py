@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event
+from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine
 from sqlalchemy.util import LRUCache
 from sqlcipher3 import dbapi2
 
 from policy_service.errors import NoKey
+from policy_service.store.authorizer import authorize
 from policy_service.store.data_keys import DataKey
 from policy_service.store.failures import explain
 
@@ -48,6 +49,8 @@ def connect(path: Path, key: DataKey, *, create: bool = False) -> Any:
     except dbapi2.Error as error:
         raise explain(str(path), error) from None
     try:
+        # else SQLCipher writes to standard error that a key was wrong, in its own words
+        connection.execute("PRAGMA cipher_log_level = NONE")
         connection.execute(f"PRAGMA key = \"x'{key.derive(USE).hex()}'\"")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if create:
@@ -62,25 +65,45 @@ def connect(path: Path, key: DataKey, *, create: bool = False) -> Any:
     return connection
 
 
+def begin(connection: Connection, *, write: bool) -> None:
+    """Begin the transaction of a connection of a `File`: without this each statement would be one of its own."""
+    # straight to the driver, and no events: what begins a transaction would take as long as what is read in it
+    execute = connection.connection.dbapi_connection.execute  # type: ignore[union-attr]
+    held = connection.info
+    if held.get("write") is not write:
+        execute(f"PRAGMA query_only = {'OFF' if write else 'ON'}")
+        held["write"] = write
+    # a writer takes its lock at once: one that read first could not wait for another's
+    execute("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
 class File:
-    """An open file: `reader` and `writer` share its connections; `is_same` tells whether it was replaced since."""
+    """An open file with a pool of connections; `is_same` tells whether it was replaced since."""
 
     def __init__(self, path: Path, keys: Sequence[DataKey], *, create: bool = False) -> None:
         self.path = path
         self.key, first = _find_key(path, keys, create)
         status = os.stat(path)
         self._identity = status.st_dev, status.st_ino
+        self._is_settled = False
         ready = [first]
 
         def creator() -> Any:
             try:
-                return ready.pop()
+                connection = ready.pop()
             except IndexError:
-                return connect(path, self.key)
+                connection = connect(path, self.key)
+            connection.set_authorizer(self._authorize)
+            return connection
 
-        self._engine = _make_engine(creator)
-        self.reader: Engine = self._engine.execution_options(write=False)
-        self.writer: Engine = self._engine.execution_options(write=True)
+        self.engine = _make_engine(creator)
+
+    def settle(self) -> None:
+        """From now on only rows are read and changed, no table."""
+        self._is_settled = True
+
+    def _authorize(self, action: int, *names: str | None) -> int:
+        return authorize(action, *names) if self._is_settled else 0
 
     def is_same(self) -> bool:
         """Whether the file at the path is still the one that is open."""
@@ -92,7 +115,7 @@ class File:
 
     def close(self) -> None:
         """Close the connections that nobody uses now; those in use are closed when they are given back."""
-        self._engine.dispose()
+        self.engine.dispose()
 
 
 def _find_key(path: Path, keys: Sequence[DataKey], create: bool) -> tuple[DataKey, Any]:
@@ -121,15 +144,4 @@ _COMPILED: LRUCache[Any, Any] = LRUCache(1_000)
 def _make_engine(creator: Callable[[], Any]) -> Engine:
     pool = QueuePool(creator, pool_size=2, max_overflow=30, timeout=BUSY_SECONDS, dialect=_PATTERN.dialect)
     engine = Engine(pool, _PATTERN.dialect, _PATTERN.url, hide_parameters=True)
-    event.listen(engine, "begin", _begin)
     return engine.execution_options(compiled_cache=_COMPILED)
-
-
-def _begin(connection: Connection) -> None:
-    # a writer takes its lock at once: one that read first could not wait for another's
-    if connection.get_execution_options()["write"]:
-        connection.exec_driver_sql("PRAGMA query_only = OFF")
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    else:
-        connection.exec_driver_sql("PRAGMA query_only = ON")
-        connection.exec_driver_sql("BEGIN")
