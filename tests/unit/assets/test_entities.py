@@ -239,3 +239,27 @@ def test_no_update_of_writers_that_run_at_once_is_lost(store) -> None:
     with opened(store, bundle, write=False) as inventory:
         after = entities.find(inventory, [asset.id])[asset.id]
     assert after == replace(asset, properties={"n": 40}, version=41, begin_on=2_000)
+
+
+def test_writers_of_one_key_wait_for_each_other(store) -> None:
+    bundle = make_bundle()
+    with opened(store, bundle) as inventory:
+        asset = entity(inventory, "k", n=0)
+    failed: list[BaseException] = []
+
+    def write(name: str) -> None:
+        try:
+            for number in range(1, 11):
+                with opened(store, bundle) as inventory:
+                    entity(inventory, "k", 2_000, **{name: number})
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    with opened(store, bundle, write=False) as inventory:
+        assert entities.find(inventory, [asset.id])[asset.id].version == 41

@@ -162,3 +162,13 @@ def test_too_many_edges_are_not_cut_short(store, monkeypatch) -> None:
         relationship(inventory, "team_owns_host", ("Org", "acme"), host)
         with pytest.raises(Unavailable, match="more than 1 relationships"):
             fetch_entities(inventory, [host.uid])
+
+
+def test_what_is_drawn_onto_another_type_with_the_same_id_is_another_entitys(store) -> None:
+    with opened(store) as inventory:
+        host, zone = entity(inventory, "h"), entity(inventory, "z", _type="zone")
+    filed = f'[{{"uid": {{"type": "Team", "id": "{host.id}"}}}}]'
+    with opened(store, make_bundle(drawn="", filed=filed)) as inventory:
+        relationship(inventory, "host_in_zone", ("Team", host.id), zone)
+    with opened(store, make_bundle(filed=filed), write=False) as inventory:
+        assert fetch_entities(inventory, [host.uid])[host.uid].parents == frozenset()

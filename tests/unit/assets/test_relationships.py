@@ -246,3 +246,13 @@ def test_nothing_is_drawn_onto_an_entity_of_the_file(store) -> None:
             with pytest.raises(Conflict, match=r"`Team:red`, of which tenants/acme/entities\.json alone speaks"):
                 relationship(inventory, type_, *ends)
         relationship(inventory, "uses", host, TEAM)
+
+
+def test_only_its_own_relationships_go_with_an_entity(store) -> None:
+    with opened(store) as inventory:
+        a, b = entity(inventory, "a"), entity(inventory, "b")
+    filed = f'[{{"uid": {{"type": "Team", "id": "{a.id}"}}}}]'
+    with opened(store, make_bundle(filed=filed)) as inventory:
+        stays = [relationship(inventory, "uses", b, ("Team", a.id)), relationship(inventory, "uses", ("Team", a.id), b)]
+        assert len(entities.remove(inventory, a, 2_000)) == 1
+        assert len(relationships.find(inventory, [row.id for row in stays])) == 2

@@ -71,13 +71,14 @@ def test_what_is_sealed_opens_in_its_own_place_only(store) -> None:
         asset, other = entity(inventory, "k", ssn=SECRET, salary=1), entity(inventory, "o", ssn="1", salary=2)
         sealed = inventory.session.scalar(select(EntityRow.sealed).where(EntityRow.id == asset.id))
         assert sealed is not None
-        for moved in (sealed, {"ssn": sealed["salary"]}, {"ssn": sealed["ssn"][:-8] + "AAAAAAA="}):
+        broken = {"ssn": sealed["ssn"][:-8] + "AAAAAAA="}
+        for row, moved in ((other.id, sealed), (asset.id, {"ssn": sealed["salary"]}), (asset.id, broken)):
             inventory.session.execute(
-                update(EntityRow).where(EntityRow.id == other.id).values(sealed=moved),
+                update(EntityRow).where(EntityRow.id == row).values(sealed=moved),
                 execution_options={"synchronize_session": False},
             )
             with pytest.raises(NoKey):
-                entities.find(inventory, [other.id])
+                entities.find(inventory, [row])
 
 
 def test_a_property_that_is_not_restricted_any_more_is_read_and_written_plain(store) -> None:
