@@ -71,6 +71,9 @@ def test_what_is_sealed_opens_in_its_own_place_only(store) -> None:
         asset, other = entity(inventory, "k", ssn=SECRET, salary=1), entity(inventory, "o", ssn="1", salary=2)
         sealed = inventory.session.scalar(select(EntityRow.sealed).where(EntityRow.id == asset.id))
         assert sealed is not None
+        assert inventory.sealing.open("entity", asset.id, sealed) == {"salary": 1, "ssn": SECRET}
+        with pytest.raises(NoKey):
+            inventory.sealing.open("relationship", asset.id, sealed)
         broken = {"ssn": sealed["ssn"][:-8] + "AAAAAAA="}
         for row, moved in ((other.id, sealed), (asset.id, {"ssn": sealed["salary"]}), (asset.id, broken)):
             inventory.session.execute(
