@@ -13,11 +13,16 @@ from time import time
 from sqlalchemy import Connection
 
 from policy_service.store.data_keys import DataKey
+from policy_service.store.powers import SCHEMA
 
 SETTING = "policy_service.account"
 SECONDS = 60
 USE = "tenant-context"
+SKEW_SECONDS = 60
 SET = f"SELECT set_config('{SETTING}', %s, true)"
+# what a transaction depends on is set with it, whatever the last one on this connection left: which tables are meant
+# (a temporary one of the same name never is), and whether it may write
+BEGIN = f"{SET}, set_config('search_path', '{SCHEMA}, pg_temp', true), set_config('transaction_read_only', %s, true)"
 _BLOCK = 64
 
 # the private schema is the owner's alone; the keys are HMAC's two padded halves, because sha256 is all that is built in
@@ -46,6 +51,10 @@ BEGIN
   END IF;
   IF parts[2]::bigint < extract(epoch FROM clock_timestamp()) THEN
     RAISE EXCEPTION 'expired tenant context';
+  END IF;
+  -- a clock that is ahead would sign what stays good for as long
+  IF parts[2]::bigint > extract(epoch FROM clock_timestamp()) + {SECONDS + SKEW_SECONDS} THEN
+    RAISE EXCEPTION 'tenant context from the future';
   END IF;
   RETURN parts[1];
 END

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from policy_service.errors import NoKey, NoStore
+from policy_service.store import context
 from policy_service.store.control import DataKeyRow, KeyRow, KeyState, State, TenantRow
 from policy_service.store.failures import translated
 from policy_service.store.private_files import lock_folder, read_private, replace_private
@@ -148,6 +149,7 @@ class ServiceKeyTable:
     def read(self, account: str) -> list[KeyRow]:
         """Its rows."""
         with translated("the database"), self._engine.connect() as connection:
+            connection.exec_driver_sql(context.BEGIN, ("", "on"))
             found = select(*_COLUMNS).where(DataKeyRow.account_id == SERVICE).order_by(DataKeyRow.version)
             return [_read(row) for row in connection.execute(found)] if account == SERVICE else []
 

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from policy_service import config
 from policy_service.config import Settings
 from policy_service.errors import NoKey, Refused, StoreFailed
-from policy_service.store import context, migrate, postgres
+from policy_service.store import context, migrate, postgres, powers
 from policy_service.store.control import KeyRow, KeyState
 from policy_service.store.data_keys import DataKey, DataKeys
 from policy_service.store.door import Store
@@ -38,7 +38,7 @@ def open_store(settings: Settings) -> Store:
     engine = postgres.make_engine(postgres.read_url(settings.database_url, "DATABASE_URL"))
     try:
         with translated("the database"):
-            postgres.refuse_power(engine)
+            powers.refuse_power(engine)
             require_current(engine)
         return _open_postgresql(settings, engine)
     except BaseException:

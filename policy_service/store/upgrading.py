@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, func, select
 
 from policy_service.config import Settings
 from policy_service.errors import Refused
-from policy_service.store import context, migrate, postgres
+from policy_service.store import context, migrate, postgres, powers
 from policy_service.store.control import State, TenantRow
 from policy_service.store.data_keys import DataKeys
 from policy_service.store.door import Store
@@ -37,7 +37,7 @@ def upgrade(settings: Settings, report: Report) -> int:
                 _upgrade_database(connection)
             _install_service_key(settings, engine)
             with engine.begin() as connection:
-                postgres.grant(connection, url.username)
+                powers.grant(connection, url.username)
     finally:
         engine.dispose()
     report(1, 1, "the database")
@@ -46,7 +46,7 @@ def upgrade(settings: Settings, report: Report) -> int:
 
 def _upgrade_database(connection: Connection) -> None:
     connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-    connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {postgres.SCHEMA}")
+    connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {powers.SCHEMA}")
     for history in ("control", "tenant"):
         migrate.upgrade(connection, history, "the database")
 
