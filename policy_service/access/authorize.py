@@ -88,6 +88,14 @@ def _answer_all(
     bundle: Bundle, gatherer: Gatherer, items: Sequence[Request | RequestError], contested: Collection[str]
 ) -> list[Answered]:
     questions = [_ask(item) for item in items]
+    gatherer.load(
+        dict.fromkeys(
+            uid
+            for question in questions
+            if not isinstance(question, RequestError)
+            for uid in (question.principal, question.resource)
+        )
+    )
     gathered = [question if isinstance(question, RequestError) else gatherer.gather(question) for question in questions]
     decisions = iter(decide_all(bundle, [facts for facts in gathered if isinstance(facts, Facts)]))
     return [

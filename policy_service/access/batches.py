@@ -39,5 +39,6 @@ def _write(service: Service, changes: Changes, kind: Kind, item: Draft | Request
             asset = write(changes, edit)
     except _OF_ONE as error:
         del changes.made[told:]
+        changes.judge.forget()
         return error
     return written(service, changes.judge, asset, created=edit.before is None)

@@ -17,6 +17,8 @@ from sqlalchemy.orm import Session
 from policy_service.access.authorize import Service, describe
 from policy_service.access.facts import StoredFacts, now
 from policy_service.access.ownership import deny_contested
+from policy_service.assets.asset import Asset, Edges, to_entity
+from policy_service.assets.edges import fetch_edges
 from policy_service.assets.inventory import open_inventory
 from policy_service.audit.records import record
 from policy_service.errors import Forbidden
@@ -63,6 +65,7 @@ class Judge:
         self.bundle = service.bundles.current(asker.caller.tenant)
         self.inventory = open_inventory(service.store, session, self.bundle)
         self._stored = StoredFacts(service.store, service.owners, self.bundle, self.inventory)
+        self._edges: dict[Uid, Edges] = {}
         self._log = service.log
         self._records: list[Mapping[str, Any]] = []
 
@@ -104,6 +107,25 @@ class Judge:
             raise Forbidden(_refuse(action, decision))
         return decision
 
+    def learn(self, assets: Sequence[Asset]) -> None:
+        """Take these, which were just read, as what is stored: their facts need no second look."""
+        drawn = fetch_edges(self.inventory, [asset.uid for asset in assets if asset.kind == "entity"])
+        self._edges.update({asset.uid: drawn.get(asset.uid, self._no_edges) for asset in assets})
+        self._stored.know([self.state(asset) for asset in assets])
+
+    def forget(self) -> None:
+        """Look again at everything: something was changed."""
+        self._edges.clear()
+        self._stored.forget()
+
+    def state(self, asset: Asset) -> Entity:
+        """The facts of a thing that was learnt, if it were this."""
+        return to_entity(asset, self._edges[asset.uid])
+
+    def new_state(self, asset: Asset) -> Entity:
+        """The facts of a thing that is not there yet, and so has no relationships, if it were this."""
+        return to_entity(asset, self._no_edges)
+
     def gatherer(self, states: Mapping[Uid, Entity] = _NO_STATES) -> Gatherer:
         """What gathers facts now: as they are stored at this moment, but for `states`."""
         return Gatherer(self.bundle, _put_before(states, self._stored.fetch), now, self._caller)
@@ -129,6 +151,11 @@ class Judge:
         """Write all that was decided since; `NotRecorded` where that can't be done."""
         records, self._records = self._records, []
         self._log.write(records)
+
+    @property
+    def _no_edges(self) -> Edges:
+        drawings = self.bundle.relationships.values()
+        return Edges(attributes={drawing.attribute.name: frozenset() for drawing in drawings if drawing.attribute})
 
     @property
     def _principal(self) -> Uid:

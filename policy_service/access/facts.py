@@ -5,7 +5,7 @@ What is pure about facts is in `policy.facts`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
-def fetch(bundle: Bundle, uids: Collection[Uid]) -> Mapping[Uid, Entity]:
+def fetch(bundle: Bundle, uids: Collection[Uid]) -> dict[Uid, Entity]:
     """Those of the entities that are in the tenant's `entities.json`, with their direct parents."""
     stored = bundle.entities
     return {uid: stored[uid] for uid in uids if uid in stored}
@@ -43,6 +43,7 @@ class StoredFacts:
         self._inventory = inventory
         self._stack = ExitStack()
         self._stored = inventory is not None or has_store(store, bundle.tenant)
+        self._known: dict[Uid, Entity] = {}
         self._owners = owners
 
     def __enter__(self) -> StoredFacts:
@@ -59,8 +60,21 @@ class StoredFacts:
         found = fetch(self._bundle, uids)
         if not self._stored:
             return found
-        wanted = [uid for uid in uids if can_be_stored(self._bundle, uid)]
+        wanted = []
+        for uid in uids:
+            if uid in self._known:
+                found[uid] = self._known[uid]
+            elif can_be_stored(self._bundle, uid):
+                wanted.append(uid)
         return {**found, **fetch_entities(self._enter(), wanted)} if wanted else found
+
+    def know(self, entities: Iterable[Entity]) -> None:
+        """Take these as what is stored, without looking again: they were just read through the same session."""
+        self._known.update((entity.uid, entity) for entity in entities if can_be_stored(self._bundle, entity.uid))
+
+    def forget(self) -> None:
+        """Look again from now on: something was changed."""
+        self._known.clear()
 
     def contested(self) -> frozenset[str]:
         """The types that the file and the store both hold."""

@@ -10,21 +10,20 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 
 from policy_service.access.enforce import CREATE, DELETE, UPDATE, Judge
-from policy_service.assets.asset import Asset, Edges, to_entity
-from policy_service.assets.edges import fetch_edges
+from policy_service.assets.asset import Asset
 from policy_service.errors import Forbidden
-from policy_service.model import Decision, Entity, Uid
+from policy_service.model import Decision, Uid
 
 
 def authorize_create(judge: Judge, asset: Asset) -> tuple[str, ...]:
     """To create an asset one needs `create` on it as it will be."""
-    return _reasons([judge.require(CREATE, asset.uid, _state(judge, asset))])
+    return _reasons([judge.require(CREATE, asset.uid, judge.new_state(asset))])
 
 
 def authorize_update(judge: Judge, before: Asset, after: Asset) -> tuple[str, ...]:
     """To change an asset that one sees one needs `update` on it as it was and as it will be."""
     was = judge.require(UPDATE, before.uid)
-    return _reasons([was, judge.require(UPDATE, after.uid, _state(judge, after))])
+    return _reasons([was, judge.require(UPDATE, after.uid, judge.state(after))])
 
 
 def authorize_delete(judge: Judge, asset: Asset) -> tuple[str, ...]:
@@ -46,19 +45,16 @@ def drawn_on(judge: Judge, asset: Asset) -> Iterator[Uid]:
 
 @contextmanager
 def changing(judge: Judge, things: Collection[Uid]) -> Iterator[None]:
-    """To change entities by their relationships one needs `update` on them, before the block and after it."""
+    """To change what is stored, and entities by it, one needs `update` on those, before the block and after it."""
     _update_all(judge, things)
     yield
+    judge.forget()
     _update_all(judge, things)
 
 
 def _update_all(judge: Judge, things: Collection[Uid]) -> None:
     if not all(decision.allowed for decision in judge.decide_all(UPDATE, sorted(things))):
         raise Forbidden("this changes an entity that you may not update, relationships.yaml says what changes what")
-
-
-def _state(judge: Judge, asset: Asset) -> Entity:
-    return to_entity(asset, fetch_edges(judge.inventory, [asset.uid]).get(asset.uid, Edges()))
 
 
 def _reasons(decisions: Iterable[Decision]) -> tuple[str, ...]:

@@ -35,7 +35,8 @@ def find(judge: Judge, kind: Kind, id_: str, *, lock: bool = False) -> Asset:
 
 
 def is_seen(judge: Judge, asset: Asset) -> bool:
-    """Whether the subject may see an asset."""
+    """Whether the subject may see an asset, which was just read."""
+    judge.learn([asset])
     return all(decision.allowed for decision in judge.decide_all(READ, parts(asset)))
 
 
@@ -85,6 +86,7 @@ class Sight:
         wanted = dict.fromkeys(uid for asset in assets for uid in parts(asset) if uid not in self._decided)
         if wanted:
             things = list(wanted)
+            self._judge.learn(assets)
             self._gatherer.load(things)
             for thing, (facts, decision) in zip(things, self._judge.answer(self._gatherer, READ, things), strict=True):
                 self._decided[thing] = decision.allowed

@@ -109,7 +109,8 @@ class Mask:
 
     What a mask hides can stand in the facts, in the context that was used and in the sentence of an engine's
     error or of a refused request, so a mask on anything but `facts` hides all of these too; one on `subject`
-    hides the same of the caller's subject. Who decided can't be masked: another path is `Refused`.
+    hides the same of the caller's subject, one on `resource` the ids of the rows of a list. Who decided can't be
+    masked: another path is `Refused`.
     """
 
     def __init__(self, paths: Sequence[str]) -> None:
@@ -120,6 +121,9 @@ class Mask:
         if any(path != "facts" for path in self.paths):
             hidden += ["facts", "context_used", "errors.why", "refused"]
         hidden += [f"caller.{path}" for path in self.paths if path.partition(".")[0] == "subject"]
+        # the ids of the rows of a list
+        if any(path.partition(".")[0] == "resource" for path in self.paths):
+            hidden += ["rows.ids", "rows.withheld"]
         self._hidden = [(path, path.split(".")) for path in dict.fromkeys(hidden)]
 
     def __bool__(self) -> bool:
