@@ -191,11 +191,14 @@ def test_a_store_that_fails_is_no_allow(desk: Desk, monkeypatch: pytest.MonkeyPa
     def fail(*_: Any) -> Any:
         raise StoreFailed("the file is damaged")
 
-    monkeypatch.setattr("policy_service.access.facts.fetch_entities", fail)
-    for method, path in (("GET", f"/entities/{id_}"), ("DELETE", f"/entities/{id_}"), ("GET", "/entities")):
-        assert desk.ask("ada", method, path).status == 503
-    monkeypatch.undo()
-    assert desk.ask("ada", "GET", f"/entities/{id_}").status == 200
+    who = f"person:{desk.make('me', 'person')}"
+    desk.write_files({"own.cedar": '@id("all") permit(principal, action, resource);'})
+    for place in ("access.facts.fetch_entities", "access.enforce.fetch_edges"):
+        monkeypatch.setattr(f"policy_service.{place}", fail)
+        for method, path in (("GET", f"/entities/{id_}"), ("DELETE", f"/entities/{id_}"), ("GET", "/entities")):
+            assert desk.ask(who, method, path, query="type=host" if path == "/entities" else "").status == 503
+        monkeypatch.undo()
+        assert desk.ask(who, "GET", f"/entities/{id_}").status == 200
 
 
 def test_a_change_ends_where_the_trail_can_t_be_written(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
