@@ -62,9 +62,7 @@ def _import_export(
 ) -> Imported:
     export = verify(file, name)
     if export.tenant != tenant:
-        refuse(
-            name, 1, f"this is the export of `{export.tenant}`, and is imported as that: ids and trail tell its name"
-        )
+        refuse(name, 1, f"this is an export of `{export.tenant}`, import it as that: ids and trail are its own")
 
     def load_bundle() -> Bundle:
         write_settings(settings.tenants, tenant)
