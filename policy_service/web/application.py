@@ -36,9 +36,12 @@ class Ready(Response):
     """An answer whose headers are complete: they are sent as they are, without werkzeug's second look at each."""
 
     def __init__(self, status: int, headers: Headers, body: bytes) -> None:
-        # what has no body by its status has no length either (RFC 9110 §8.6)
-        length = [] if status in (204, 304) else [("content-length", str(len(body)))]
-        super().__init__([body], status, [*headers, *length])
+        super().__init__([body], status, headers)
+        if status in (204, 304):
+            # what has no body by its status has no length either (RFC 9110 §8.6), nor the type that werkzeug adds
+            self.headers.pop("content-type", None)
+        else:
+            self.headers.add("content-length", str(len(body)))
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Send it."""
