@@ -12,10 +12,10 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
 from policy_service.audit import chain
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from policy_service.store.door import Store
 
 BATCH = 1_000
-# an entry is committed this long after its time at most; what comes later still is found where no bound is used
-_SLACK_MICROS = 600 * 1_000_000
+# an entry is committed this long after its time at most; what is later still is found where all are looked at
+_SLACK_MICROS = 120 * 1_000_000
 _LONGEST_PAUSE_SECONDS = 60.0
 _DOUBLINGS = 16
 
@@ -42,25 +42,30 @@ _sealers: weakref.WeakSet[Sealer] = weakref.WeakSet()
 def seal(store: Store, account: str, *, everything: bool = False, clock: Callable[[], float] = time.time) -> int:
     """Link and sign the entries of an account that are not yet; how many there were.
 
-    Looks at the entries since shortly before the last head, or with `everything` at all. `Conflict` where the
-    chain does not end as its last head says: signing on would make good what someone else wrote.
+    Looks at the entries since shortly before the last head, or with `everything` at all: after a transaction that
+    took minutes. `Conflict` where the chain does not end as its last head says: signing on would make good what
+    someone else wrote.
     """
-    sealed = 0
+    sealed, since = 0, ""
     while True:
         now = round(clock() * 1_000_000)
         with store.session(account) as session:
             head = read_last_head(session, account)
-            since = "" if everything or head is None else first_id(min(head.at, now) - _SLACK_MICROS)
-            if session.execute(without_link(account, since).limit(1)).first() is None:
-                return sealed
+            if head and not since and not everything:
+                since = first_id(min(head.at, now) - _SLACK_MICROS)
+            entries = session.execute(without_link(account, since).limit(BATCH)).all()
+        if not entries:
+            return sealed
         key = store.keys.active(account)
         public = find_public(store.keys, account, head) if head else None
         with store.session(account, write=True) as session:
             if store.backend == "postgresql":
                 session.execute(select(func.pg_advisory_xact_lock(_lock_number(account))))
-            if read_last_head(session, account) == head:  # else another process was faster: look again
+            # where another process was faster, what was found may have links by now
+            if read_last_head(session, account) == head:
                 _check_end(session, account, head, public)
-                sealed += _seal_batch(session, account, head, key, since, now)
+                _write_batch(session, account, head, key, entries, now)
+                sealed, since = sealed + len(entries), entries[-1].id
 
 
 def _check_end(session: Session, account: str, head: Head | None, public: bytes | None) -> None:
@@ -75,16 +80,15 @@ def _say_verify(account: str) -> str:
     return f"see `policy-service trail verify {'--service' if account == SERVICE else account}`"
 
 
-def _seal_batch(session: Session, account: str, head: Head | None, key: SigningKey, since: str, now: int) -> int:
+def _write_batch(
+    session: Session, account: str, head: Head | None, key: SigningKey, entries: Sequence[Row[str, str]], now: int
+) -> None:
     seq, link = (head.seq, head.hash) if head else (0, chain.start(account))
-    entries = session.execute(without_link(account, since).limit(BATCH)).all()
     for entry_id, body in entries:
         seq, link = seq + 1, chain.hash_link(link, chain.hash_entry(entry_id, body))
         session.add(TrailLinkRow(account_id=account, seq=seq, entry_id=entry_id, hash=link))
-    if entries:
-        new = chain.sign_head(key, account, seq, link, now)
-        session.add(TrailHeadRow(account_id=account, seq=seq, hash=link, at=now, signature=chain.pack(new)))
-    return len(entries)
+    new = chain.sign_head(key, account, seq, link, now)
+    session.add(TrailHeadRow(account_id=account, seq=seq, hash=link, at=now, signature=chain.pack(new)))
 
 
 def _lock_number(account: str) -> int:
