@@ -60,7 +60,8 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except PolicyServiceError as error:
-            click.echo(f"policy-service: {error}", err=True)
+            # it quotes files, and a file that is imported is its author's
+            click.echo(visible(f"policy-service: {error}"), err=True)
             for finding in error.findings if isinstance(error, Refused) else ():
-                click.echo(f"  {finding}", err=True)
+                click.echo(visible(f"  {finding}"), err=True)
             ctx.exit(1 if isinstance(error, Unavailable) else 2)

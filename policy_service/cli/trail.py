@@ -17,7 +17,7 @@ from policy_service.audit.trail_check import verify
 from policy_service.audit.trail_export import export, read_published, write_head
 from policy_service.audit.trail_pages import read_entries, read_last_head
 from policy_service.cli.options import F, read_settings, with_settings
-from policy_service.cli.output import Commands, console, print_json
+from policy_service.cli.output import Commands, console, print_json, visible
 from policy_service.cli.times import read_time
 from policy_service.cli.trail_text import counting, print_report, read_body, shape_report, write_entry, writing
 from policy_service.errors import Conflict
@@ -155,7 +155,7 @@ def _seal_first(store: Store, account: str) -> None:
     try:
         seal(store, account, everything=True)
     except Conflict as error:
-        click.echo(f"policy-service: {error}", err=True)
+        click.echo(visible(f"policy-service: {error}"), err=True)
 
 
 def _micros(moment: datetime | None) -> int | None:

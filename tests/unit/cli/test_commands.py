@@ -109,3 +109,14 @@ def test_a_key_that_can_not_be_made_says_why(tenants: Path, arguments: list[str]
     assert result.exit_code == 2
     assert sentence in result.stderr
     assert result.stdout == ""
+
+
+def test_what_a_file_holds_can_t_steer_the_terminal_that_refuses_it(tenants: Path, tmp_path: Path) -> None:
+    folders = {"POLICY_SERVICE_TENANTS": str(tenants), "POLICY_SERVICE_DATA": str(tmp_path / "data")}
+    assert run("tenant", "create", "acme", **folders).exit_code == 0
+    line = {"_key": "a", "_type": "host", "_class": "Host", "x\x1b[2J\nimported": {"nested": True}}
+    (tmp_path / "lines.ndjson").write_text(json.dumps(line))
+    result = run("tenant", "import", "acme", str(tmp_path / "lines.ndjson"), **folders)
+    assert result.exit_code == 2
+    assert "`x\\x1b[2J\\nimported` is nested" in result.stderr
+    assert "\x1b" not in result.stderr
