@@ -81,6 +81,9 @@ def abandon(store: Store, tenant: str, state: State | None) -> None:
             session.execute(delete(TenantRow).where(TenantRow.account_id == tenant))
         else:
             put_state(session, tenant, state)
+        if state is State.ERASED:
+            # it had no key; one that has no store yet keeps its own, which its decisions are sealed with
+            session.execute(delete(DataKeyRow).where(DataKeyRow.account_id == tenant))
     store.forget(tenant)
 
 

@@ -26,6 +26,8 @@ from policy_service.policy.values import NotJson, read_json
 FORMAT = "policy-service tenant v1"
 KINDS = ("entity", "relationship", "entry", "link", "head")
 LINE_BYTES = 16 * 1024 * 1024
+# the store that is made goes on from the highest version, and what is sealed has four bytes for it
+_LAST_VERSION = 2**31
 _STARTS = {f'{{"{kind}":'.encode(): kind for kind in KINDS}
 _MANIFEST = b'{"manifest":'
 
@@ -137,6 +139,8 @@ def _read_header(line: bytes, name: str) -> tuple[str, frozenset[str], dict[int,
         refuse(name, 1, f"this is no export of the format `{FORMAT}`, which this version reads")
     try:
         keys = {int(version): bytes.fromhex(public) for version, public in said["keys"].items()}
+        if not all(0 < version <= _LAST_VERSION for version in keys):
+            raise ValueError
         return str(said["tenant"]), frozenset(map(str, said["restricted"])), keys
     except (KeyError, TypeError, ValueError, AttributeError):
         refuse(name, 1, "the header of the export can't be read, export it again")

@@ -208,6 +208,11 @@ def nest(path: Path) -> None:
     rewrite(path, lambda _: None)
 
 
+def name_a_key_beyond_all(path: Path) -> None:
+    # the next one would have no room in what it seals: nothing of the tenant could be recorded ever after
+    rewrite(path, lambda lines: lines.__setitem__(0, lines[0].replace(b'"1":"', b'"4294967295":"')))
+
+
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [
@@ -224,6 +229,7 @@ def nest(path: Path) -> None:
         (move_id, r"acme\.ndjson:\d+: `_id` is not the one of the entity `host-x`"),
         (reserve_type, r"acme\.ndjson:\d+: .*only the service makes what is of the type `Group`"),
         (nest, r"acme\.ndjson:\d+: `cores` is nested"),
+        (name_a_key_beyond_all, r"acme\.ndjson:1: the header of the export can't be read"),
     ],
 )
 @pytest.mark.parametrize("place", ["sqlite"], indirect=True)
@@ -236,6 +242,7 @@ def test_what_is_not_whole_changes_nothing(
         estate.import_(owner, "acme", exported)
     assert owner.look("acme") is State.ERASED
     assert acts(owner) == before
+    assert owner.key_table.read("acme") == []
     assert not (estate.settings.data / "store" / "tenants" / "acme.db").exists()
 
 
