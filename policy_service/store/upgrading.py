@@ -86,4 +86,4 @@ def count_states(store: Store) -> dict[str, int]:
     """How many tenants there are in each state that some are in."""
     with store.databases.session(SERVICE) as session:
         found = select(TenantRow.state, func.count()).group_by(TenantRow.state).order_by(TenantRow.state)
-        return dict(session.execute(found).tuples().all())
+        return {row[0]: row[1] for row in session.execute(found)}
