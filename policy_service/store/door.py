@@ -6,6 +6,7 @@ No other module opens a connection. A session belongs to one tenant and ends wit
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from policy_service.store.sessions import TenantSession
 from policy_service.store.tables import SERVICE
 
 STATE_SECONDS = 1.0
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
 SHUT = (State.SUSPENDED, State.ERASING, State.ERASED)
 # a state is a few bytes, and there may be many tenants
 _REMEMBERED = 20_000
@@ -82,7 +84,8 @@ class Store:
         now = time.monotonic()
         if held is not None and now < held[0]:
             return held[1]
-        found = self.look(tenant)
+        # whoever asks may have made the name up, and a file's name is made of it
+        found = self.look(tenant) if _NAME.fullmatch(tenant) else None
         with self._lock:
             if len(self._states) >= _REMEMBERED:
                 self._states.clear()

@@ -20,6 +20,7 @@ from policy_service.store import migrate
 from policy_service.store.data_keys import DataKey
 from policy_service.store.failures import translated
 from policy_service.store.gates import Gate
+from policy_service.store.private_files import settle
 from policy_service.store.sessions import TenantSession
 from policy_service.store.sqlcipher import File, begin
 from policy_service.store.tables import SERVICE
@@ -77,11 +78,12 @@ class Files:
             remove_files(fresh)
             file = File(fresh, [key], create=True)
             try:
-                self._upgrade(file, account)
+                self._upgrade(file, account, fresh=True)
             finally:
                 file.close()
             # the write-ahead log goes when the last connection closes it: what is renamed is the whole file
             fresh.replace(path)
+            settle(path.parent)
 
     def close(self, account: str | None = None) -> None:
         """Close the file of an account, or all."""
@@ -126,9 +128,12 @@ class Files:
 
     def _open(self, account: str) -> File:
         path = self.path(account)
-        if not path.exists():
-            raise StoreFailed(f"{_name(account)}: its file is gone, restore it from a backup")
-        file = File(path, self._find_keys(account))
+        try:
+            if not path.exists():
+                raise StoreFailed(f"{_name(account)}: its file is gone, restore it from a backup")
+            file = File(path, self._find_keys(account))
+        except OSError as error:
+            raise StoreFailed(f"{_name(account)} can't be opened: {(error.strerror or str(error)).lower()}") from None
         try:
             self._upgrade(file, account)
         except BaseException:
@@ -137,13 +142,16 @@ class Files:
         file.settle()
         return file
 
-    def _upgrade(self, file: File, account: str) -> None:
+    def _upgrade(self, file: File, account: str, *, fresh: bool = False) -> None:
         """Bring the file up to date; of two processes that race the second waits and finds nothing to do."""
         histories: tuple[migrate.History, ...] = ("control", "tenant") if account == SERVICE else ("tenant",)
         name = _name(account)
         with translated(name):
             with file.engine.begin() as connection:
                 begin(connection, write=False)
+                if not fresh and not migrate.has_begun(connection, histories[-1]):
+                    # SQLite takes a file that was cut to nothing for a new database, whatever the key
+                    raise StoreFailed(f"{name}: the file is damaged, its tables are gone, restore it from a backup")
                 if all(migrate.is_current(connection, history, name) for history in histories):
                     return
             with file.engine.begin() as connection:

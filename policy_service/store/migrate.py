@@ -41,6 +41,11 @@ def is_current(connection: Connection, history: History, name: str) -> bool:
     return False
 
 
+def has_begun(connection: Connection, history: History) -> bool:
+    """Whether there is anything of it: a store that was made has at least its first tables."""
+    return _read_revision(connection, history) is not None
+
+
 def _read_revision(connection: Connection, history: History) -> str | None:
     table = f"alembic_version_{history}"
     if connection.dialect.name == "sqlite":

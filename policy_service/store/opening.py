@@ -92,11 +92,12 @@ def _open_files(settings: Settings) -> Store:
         raise StoreFailed(f"{folder} can't be used: {(error.strerror or str(error)).lower()}") from None
     with Gate(folder / "opening.lock", "the store").alone():
         own = KeyFile(folder / "service.json")
-        is_new = not own.read(SERVICE) and not (folder / "control.db").exists()
-        if not is_new and not own.read(SERVICE):
-            raise NoKey(f"{folder / 'service.json'} is missing, restore it: without it the store can't be opened")
-        if is_new or not (folder / "control.db").exists():
-            _refuse_orphans(folder / "tenants")
+        # there from before the first file to after the last: without it, a first start that was killed and a store
+        # that lost its control database would look the same
+        mark = folder / "beginning"
+        is_new = _see_parts(folder, own.read(SERVICE), mark.exists())
+        if is_new:
+            mark.touch(mode=0o600)
         keyring = open_keyring(settings, create=is_new)
 
         def find_keys(account: str) -> Sequence[DataKey]:
@@ -109,6 +110,7 @@ def _open_files(settings: Settings) -> Store:
         files.create(SERVICE, keys.active(SERVICE))
         store = Store("sqlite", files, keys, table)
         store.look(SERVICE)
+        mark.unlink(missing_ok=True)
     return store
 
 
@@ -117,9 +119,16 @@ def order_keys(rows: Iterable[tuple[KeyRow, DataKey]]) -> list[DataKey]:
     return [key for row, key in sorted(rows, key=lambda held: (_LIKELIEST[held[0].state], -held[0].version))]
 
 
-def _refuse_orphans(folder: Path) -> None:
-    if any(folder.glob("*.db")):
-        raise StoreFailed(f"the control database is gone and {folder} holds stores, restore it from a backup")
+def _see_parts(folder: Path, own: Sequence[KeyRow], is_beginning: bool) -> bool:
+    """Whether a store is to be made here; refuse one of which a part is gone: it would look like an empty one."""
+    control = folder / "control.db"
+    if control.exists():
+        if not own:
+            raise NoKey(f"{folder / 'service.json'} is gone, restore it: without it the store can't be opened")
+        return False
+    if any((folder / "tenants").glob("*.db")) or (own and not is_beginning):
+        raise StoreFailed(f"{control} is gone, restore it from a backup: it holds the keys of the tenants")
+    return not own
 
 
 def _open_postgresql(settings: Settings, engine: Engine) -> Store:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import orjson
+import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
@@ -89,10 +91,21 @@ class Postgres:
         session.connection().exec_driver_sql(context.SET, (context.mint(self._find_key(), session.account),))
 
     def _begin_reading(self, connection: Connection, account: str) -> None:
-        connection.exec_driver_sql(context.BEGIN, (context.mint(self._find_key(), account), "on"))
+        self._begin(connection, account, "on")
 
     def _begin_writing(self, connection: Connection, account: str) -> None:
-        connection.exec_driver_sql(context.BEGIN, (context.mint(self._find_key(), account), "off"))
+        self._begin(connection, account, "off")
+
+    def _begin(self, connection: Connection, account: str, read_only: str) -> None:
+        # straight to the driver: it is done for every transaction
+        driver: Any = connection.connection.dbapi_connection
+        try:
+            driver.execute(context.BEGIN, (context.mint(self._find_key(), account), read_only))
+        except psycopg.OperationalError:
+            if driver.closed:
+                # a database that was restarted dropped all of them: the next request gets a new one
+                self._engine.dispose()
+            raise
 
     def close(self, account: str | None = None) -> None:
         """Close all connections; those of one account are not apart."""
