@@ -118,6 +118,8 @@ def _bytes(text: str) -> bytes:
 
 
 def _check(value: Any) -> None:
+    if value is None or isinstance(value, str | int):
+        return
     if isinstance(value, Mapping):
         for name, part in value.items():
             if not isinstance(name, str):
@@ -126,5 +128,5 @@ def _check(value: Any) -> None:
     elif isinstance(value, list | tuple):
         for part in value:
             _check(part)
-    elif value is not None and not isinstance(value, str | int):
+    else:
         raise TypeError(f"`{type(value).__name__}` has no one JSON text")

@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, func, insert, select
 from sqlalchemy.orm import Session
 
 from policy_service.audit import chain
@@ -84,9 +84,11 @@ def _write_batch(
     session: Session, account: str, head: Head | None, key: SigningKey, entries: Sequence[Row[str, str]], now: int
 ) -> None:
     seq, link = (head.seq, head.hash) if head else (0, chain.start(account))
+    links = []
     for entry_id, body in entries:
         seq, link = seq + 1, chain.hash_link(link, chain.hash_entry(entry_id, body))
-        session.add(TrailLinkRow(account_id=account, seq=seq, entry_id=entry_id, hash=link))
+        links.append({"account_id": account, "seq": seq, "entry_id": entry_id, "hash": link})
+    session.execute(insert(TrailLinkRow), links)
     new = chain.sign_head(key, account, seq, link, now)
     session.add(TrailHeadRow(account_id=account, seq=seq, hash=link, at=now, signature=chain.pack(new)))
 

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from policy_service.audit.chain import canonical
@@ -66,8 +67,12 @@ def note(session: Session, changes: Sequence[Change], at: float) -> None:
     """
     account = session.info["account"]
     micros = max(0, round(at * 1_000_000))
-    for place, change in enumerate(changes):
-        session.add(TrailEntryRow(account_id=account, id=_new_id(micros + place), body=_write(change, micros)))
+    rows = [
+        {"account_id": account, "id": _new_id(micros + place), "body": _write(change, micros)}
+        for place, change in enumerate(changes)
+    ]
+    if rows:
+        session.execute(insert(TrailEntryRow), rows)
 
 
 def digest(key: DataKey, body: bytes) -> str:

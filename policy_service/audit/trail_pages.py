@@ -119,9 +119,17 @@ def count_entries(session: Session, account: str) -> int:
 
 def without_link(account: str, since: str = "") -> Select[str, str]:
     """The query for entries that have no link yet, id and body, in order; from the id `since` on."""
-    link = select(TrailLinkRow.seq).where(TrailLinkRow.account_id == account, TrailLinkRow.entry_id == TrailEntryRow.id)
-    query = select(TrailEntryRow.id, TrailEntryRow.body).where(TrailEntryRow.account_id == account, ~link.exists())
-    return (query.where(TrailEntryRow.id >= since) if since else query).order_by(TrailEntryRow.id)
+    # the bound is told of both tables, so that neither is gone through from its beginning
+    link = select(TrailLinkRow.seq).where(
+        TrailLinkRow.account_id == account,
+        TrailLinkRow.entry_id == TrailEntryRow.id,
+        TrailLinkRow.entry_id >= since,
+    )
+    return (
+        select(TrailEntryRow.id, TrailEntryRow.body)
+        .where(TrailEntryRow.account_id == account, TrailEntryRow.id >= since, ~link.exists())
+        .order_by(TrailEntryRow.id)
+    )
 
 
 def _heads(account: str) -> Select[int, bytes, int, bytes]:

@@ -69,6 +69,12 @@ def test_pages_are_joined(store: Store, monkeypatch: pytest.MonkeyPatch) -> None
     assert ids(store) == names
 
 
+def test_nothing_changed_is_nothing_noted(store: Store) -> None:
+    with store.session("acme", write=True) as session:
+        note(session, [], AT)
+    assert ids(store) == []
+
+
 def test_an_account_has_its_own_trail(store: Store) -> None:
     grow(store, "acme", "ours")
     assert ids(store, "globex") == []
