@@ -25,11 +25,11 @@ def write_batch(
     answers.
     """
     with changing_assets(service, asker) as changes:
-        answers = [_write(service, changes, kind, item) for item in items]
+        answers = [_write(changes, kind, item) for item in items]
         return changes.judge.bundle.version_text, answers
 
 
-def _write(service: Service, changes: Changes, kind: Kind, item: Draft | RequestError) -> Written | PolicyServiceError:
+def _write(changes: Changes, kind: Kind, item: Draft | RequestError) -> Written | PolicyServiceError:
     if isinstance(item, RequestError):
         return item
     told = len(changes.made)
@@ -41,4 +41,4 @@ def _write(service: Service, changes: Changes, kind: Kind, item: Draft | Request
         del changes.made[told:]
         changes.judge.forget()
         return error
-    return written(service, changes.judge, asset, created=edit.before is None)
+    return written(changes.judge, asset, created=edit.before is None)

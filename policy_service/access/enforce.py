@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from policy_service.access.authorize import Service, describe
 from policy_service.access.facts import StoredFacts, now
 from policy_service.access.ownership import deny_contested
-from policy_service.assets.asset import Asset, Edges, to_entity
+from policy_service.assets.asset import Asset, Edges, etag, to_entity
 from policy_service.assets.edges import fetch_edges
 from policy_service.assets.inventory import open_inventory
 from policy_service.audit.records import record
@@ -29,6 +29,7 @@ from policy_service.policy.gathering import Fetch, Gatherer
 from policy_service.policy.names import cedar_type, request_type
 from policy_service.policy.request import ask
 from policy_service.policy.values import dumps
+from policy_service.store.data_keys import DataKey
 
 READ, CREATE, UPDATE, DELETE, LIST = (
     f"PolicyService::{name}" for name in ("read", "create", "update", "delete", "list")
@@ -59,8 +60,9 @@ class Asker:
 class Judge:
     """Decides what one request asks, in one session and by one bundle, and keeps it to be recorded."""
 
-    def __init__(self, service: Service, asker: Asker, session: Session) -> None:
+    def __init__(self, service: Service, asker: Asker, session: Session, key: DataKey) -> None:
         self.asker = asker
+        self.key = key
         self.subject = asker.subject
         self.bundle = service.bundles.current(asker.caller.tenant)
         self.inventory = open_inventory(service.store, session, self.bundle)
@@ -112,6 +114,10 @@ class Judge:
         drawn = fetch_edges(self.inventory, [asset.uid for asset in assets if asset.kind == "entity"])
         self._edges.update({asset.uid: drawn.get(asset.uid, self._no_edges) for asset in assets})
         self._stored.know([self.state(asset) for asset in assets])
+
+    def tag(self, asset: Asset) -> str:
+        """The `ETag` of an asset."""
+        return etag(asset, self.bundle.tenant, self.key)
 
     def forget(self) -> None:
         """Look again at everything: something was changed."""
@@ -188,8 +194,10 @@ def judging(service: Service, asker: Asker, *, write: bool = False) -> Iterator[
     What it decided is recorded before that, and where the block raises: without a record there is neither a change
     nor an answer (`NotRecorded`).
     """
+    # before the session, so that no request holds one connection and waits for another
+    key = service.store.keys.active(asker.caller.tenant)
     with service.store.session(asker.caller.tenant, write=write) as session:
-        judge = Judge(service, asker, session)
+        judge = Judge(service, asker, session, key)
         try:
             yield judge
         finally:

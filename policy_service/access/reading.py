@@ -10,7 +10,7 @@ from policy_service.access.cursors import Cursor, read_cursor, write_cursor
 from policy_service.access.enforce import Asker, Judge, judging
 from policy_service.access.sight import Sight, find
 from policy_service.assets import walk
-from policy_service.assets.asset import Asset, Kind, etag
+from policy_service.assets.asset import Asset, Kind
 from policy_service.assets.listing import page
 from policy_service.assets.walk import Direction, Step, Walk
 from policy_service.policy.stored_values import write_json
@@ -60,12 +60,7 @@ def read(service: Service, asker: Asker, kind: Kind, id_: str) -> Read:
     """The asset with this id; `Missing` where there is none that the subject may see."""
     with judging(service, asker) as judge:
         asset = find(judge, kind, id_)
-        return Read(asset, etag_of(service, asset, asker.caller.tenant), judge.bundle.version_text)
-
-
-def etag_of(service: Service, asset: Asset, account: str) -> str:
-    """The `ETag` of an asset of a tenant."""
-    return etag(asset, account, service.store.keys.active(account))
+        return Read(asset, judge.tag(asset), judge.bundle.version_text)
 
 
 def list_assets(service: Service, asker: Asker, filters: Filters, limit: int, cursor: str = "") -> Page:
@@ -87,24 +82,29 @@ def list_assets(service: Service, asker: Asker, filters: Filters, limit: int, cu
 
 
 def _collect(judge: Judge, sight: Sight, filters: Filters, limit: int, after: str) -> tuple[list[Asset], str]:
-    """The assets that may be seen, and the id of the last that was examined; empty where none comes after it."""
+    """The assets that may be seen, and the id after which the next page begins; empty where this is the last.
+
+    A full page is the last where nothing follows that may be seen: what is hidden must not show in there being one.
+    """
     shown: list[Asset] = []
-    left, chunk = EXAMINED, limit
+    left, chunk = EXAMINED, limit + 1
     while True:
         chunk = min(chunk, left)
         # one more than is examined, which tells whether anything comes after
         rows = page(
             judge.inventory, filters.kind, type_=filters.type, class_=filters.class_, after=after, limit=chunk + 1
         )
-        for place, (asset, allowed) in enumerate(zip(rows[:chunk], sight.allows(rows[:chunk]), strict=True), 1):
+        for asset, allowed in zip(rows[:chunk], sight.allows(rows[:chunk]), strict=True):
+            if allowed and len(shown) == limit:
+                return shown, shown[-1].id
             if allowed:
                 shown.append(asset)
-            if len(shown) == limit or place == left:
-                return shown, asset.id if place < len(rows) else ""
         if len(rows) <= chunk:
             return shown, ""
         left -= chunk
         after, chunk = rows[chunk - 1].id, min(2 * chunk, _LARGEST_CHUNK)
+        if not left:
+            return shown, after
 
 
 def find_neighbours(
@@ -112,7 +112,7 @@ def find_neighbours(
 ) -> Walked:
     """The relationships of an entity that the subject may see, with both ends.
 
-    `RequestError` where there are more than `limit`, seen or not.
+    `RequestError` where more than `limit` may be seen, or there are more than one step looks at.
     """
     return _walk(
         service,

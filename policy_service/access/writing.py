@@ -11,8 +11,7 @@ from time import time
 from typing import NamedTuple
 
 from policy_service.access.authorize import Service
-from policy_service.access.enforce import Asker, Judge, judging
-from policy_service.access.reading import etag_of
+from policy_service.access.enforce import READ, Asker, Judge, judging
 from policy_service.access.rights import (
     authorize_create,
     authorize_delete,
@@ -23,8 +22,9 @@ from policy_service.access.rights import (
 from policy_service.access.sight import find, is_seen, see_ends
 from policy_service.assets import entities, relationships, walk
 from policy_service.assets.asset import Asset, Edit, Kind, body
+from policy_service.assets.circles import CircleError
 from policy_service.assets.drafts import Draft, Patch
-from policy_service.assets.proposals import read_place
+from policy_service.assets.proposals import read_place, sketch
 from policy_service.audit import trail
 from policy_service.errors import Conflict, Forbidden, RequestError, Stale
 from policy_service.identity.key_files import subject_text
@@ -51,11 +51,10 @@ class Written(NamedTuple):
 class Changes:
     """The changes of one request, which go into the trail together."""
 
-    def __init__(self, service: Service, judge: Judge) -> None:
+    def __init__(self, judge: Judge) -> None:
         self.judge = judge
         self.now = time()
         self.made: list[trail.Change] = []
-        self._service = service
 
     @property
     def millis(self) -> int:
@@ -78,15 +77,14 @@ class Changes:
     def _digest(self, asset: Asset | None) -> str | None:
         if asset is None:
             return None
-        account = self.judge.bundle.tenant
-        return trail.digest(self._service.store.keys.active(account), body(asset, account))
+        return trail.digest(self.judge.key, body(asset, self.judge.bundle.tenant))
 
 
 @contextmanager
 def changing_assets(service: Service, asker: Asker) -> Iterator[Changes]:
     """Changes in one transaction that commits at the end, with the decisions and the trail of all of them."""
     with judging(service, asker, write=True) as judge:
-        changes = Changes(service, judge)
+        changes = Changes(judge)
         yield changes
         if changes.made:
             trail.note(judge.inventory.session, changes.made, changes.now)
@@ -101,31 +99,31 @@ def create(service: Service, asker: Asker, kind: Kind, draft: Draft) -> Written:
         if edit.before is not None:
             raise Conflict(f"the key is taken by `{edit.before.id}`, change that one")
         asset = write(changes, edit)
-        return written(service, changes.judge, asset, created=True)
+        return written(changes.judge, asset, created=True)
 
 
 def replace(service: Service, asker: Asker, kind: Kind, id_: str, draft: Draft, guard: Guard) -> Written:
     """The asset with this id, replaced whole; `Missing`, `Stale`, `Forbidden` or `Conflict` where it can't be."""
     with changing_assets(service, asker) as changes:
-        before = _find(service, changes, kind, id_, guard)
+        before = _find(changes, kind, id_, guard)
         see_ends(changes.judge, draft, before.source)
         edit = _ROOMS[kind].propose_update(changes.judge.inventory, before, draft, changes.millis)
-        return written(service, changes.judge, write(changes, edit))
+        return written(changes.judge, write(changes, edit))
 
 
 def patch(service: Service, asker: Asker, kind: Kind, id_: str, part: Patch, guard: Guard) -> Written:
     """The asset with this id, changed where `part` says so; errors as of `replace`."""
     with changing_assets(service, asker) as changes:
-        before = _find(service, changes, kind, id_, guard)
+        before = _find(changes, kind, id_, guard)
         edit = _ROOMS[kind].propose_patch(changes.judge.inventory, before, part, changes.millis)
-        return written(service, changes.judge, write(changes, edit))
+        return written(changes.judge, write(changes, edit))
 
 
 def remove(service: Service, asker: Asker, kind: Kind, id_: str, guard: Guard) -> str:
     """Delete the asset with this id, an entity with its relationships; the version of the files that allowed it."""
     with changing_assets(service, asker) as changes:
         judge = changes.judge
-        before = _find(service, changes, kind, id_, guard)
+        before = _find(changes, kind, id_, guard)
         reasons = authorize_delete(judge, before)
         others = _find_taken(judge, before) if kind == "entity" else frozenset(drawn_on(judge, before))
         with changing(judge, others):
@@ -139,16 +137,33 @@ def propose(changes: Changes, kind: Kind, draft: Draft) -> Edit:
     judge, room = changes.judge, _ROOMS[kind]
     place = read_place(draft, SOURCE)
     see_ends(judge, draft, SOURCE)
+    wanted = sketch(judge.inventory, kind, place, draft, changes.millis)
     try:
         edit: Edit = room.propose(judge.inventory, draft, changes.millis)
-    except Conflict:
-        taken = room.find_by_key(judge.inventory, *place)
-        if taken is not None and not is_seen(judge, taken):
-            raise Forbidden(_TAKEN_UNSEEN) from None
+    except Conflict as error:
+        _refuse_unseen(judge, wanted, room.find_by_key(judge.inventory, *place))
+        if isinstance(error, CircleError):
+            _hide_circle(judge, error)
         raise
-    if edit.before is not None and not is_seen(judge, edit.before):
-        raise Forbidden(_TAKEN_UNSEEN)
+    if edit.before is not None:
+        _refuse_unseen(judge, wanted, edit.before)
     return edit
+
+
+def _refuse_unseen(judge: Judge, wanted: Asset, taken: Asset | None) -> None:
+    """`Forbidden` where `taken`, which has the key, is not the subject's to see, and, in the same words as if nothing
+    had it, where `wanted` is not the subject's to create: who may not is told of nothing that is in the way."""
+    if taken is not None and is_seen(judge, taken):
+        return
+    authorize_create(judge, wanted)
+    if taken is not None:
+        raise Forbidden(_TAKEN_UNSEEN)
+
+
+def _hide_circle(judge: Judge, error: CircleError) -> None:
+    """See that a circle is named to who may see all of it."""
+    if not all(decision.allowed for decision in judge.decide_all(READ, sorted(error.through))):
+        raise Conflict("a parent would be its own ancestor, relate other entities") from None
 
 
 def write(changes: Changes, edit: Edit) -> Asset:
@@ -166,9 +181,9 @@ def write(changes: Changes, edit: Edit) -> Asset:
     return after
 
 
-def _find(service: Service, changes: Changes, kind: Kind, id_: str, guard: Guard) -> Asset:
+def _find(changes: Changes, kind: Kind, id_: str, guard: Guard) -> Asset:
     asset = find(changes.judge, kind, id_, lock=True)
-    if not guard(etag_of(service, asset, changes.judge.bundle.tenant)):
+    if not guard(changes.judge.tag(asset)):
         raise Stale("it is not what `If-Match` says any more, read it again")
     return asset
 
@@ -179,7 +194,8 @@ def _find_taken(judge: Judge, entity: Asset) -> frozenset[Uid]:
     if not drawn:
         return frozenset()
     try:
-        found = walk.neighbours(judge.inventory, entity.uid, _allow, types=drawn, limit=entities.MOST_REMOVED)
+        most = entities.MOST_REMOVED
+        found = walk.neighbours(judge.inventory, entity.uid, _allow, types=drawn, limit=most, fan_out=most)
     except RequestError:
         raise Conflict(f"it has more than {entities.MOST_REMOVED} relationships, delete them first") from None
     changed = {uid for step in found.steps for uid in drawn_on(judge, step.relationship)}
@@ -190,7 +206,6 @@ def _allow(assets: Sequence[Asset]) -> list[bool]:
     return [True] * len(assets)
 
 
-def written(service: Service, judge: Judge, asset: Asset, *, created: bool = False) -> Written:
+def written(judge: Judge, asset: Asset, *, created: bool = False) -> Written:
     """What is answered of an asset that was written."""
-    tag = etag_of(service, asset, judge.bundle.tenant)
-    return Written(asset, tag, judge.bundle.version_text, created)
+    return Written(asset, judge.tag(asset), judge.bundle.version_text, created)

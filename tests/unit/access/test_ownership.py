@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from policy_service.access.authorize import Batch, authorize
 from policy_service.access.ownership import Owners
+from policy_service.model import Act, Caller, Decision, Request, Thing
 from tests.property.files import make_bundle
 from tests.unit.access.desks import Desk
 
@@ -55,6 +57,9 @@ def test_a_type_that_the_file_and_the_store_hold_is_denied(desk: Desk) -> None:
         assert failure.policy.file == "tenants/acme/entities.json"
         assert "`host` is in `tenants/acme/entities.json` and in the store" in failure.why
     assert desk.decide("ada", "read", "disk", disk).allowed
+    asked = [Request(Thing("user", "ada"), Act("read"), Thing(kind, "web")) for kind in ("disk", "host", "disk")]
+    _, until = authorize(desk.service, Caller("acme", "k"), Batch(asked, "r", until=False))
+    assert [decision.allowed for decision in until if isinstance(decision, Decision)] == [True, False]
     assert desk.ask("ada", "GET", f"/entities/{id_}").status == 404
     assert [item["_id"] for item in desk.ask("ada", "GET", "/entities").json["items"]] == [disk]
     assert desk.ask("ada", "GET", f"/entities/{disk}").status == 200

@@ -67,6 +67,22 @@ when { resource has owner };
     assert desk.ask("ada", "GET", "/relationships").json["items"] == []
 
 
+def test_nobody_draws_himself_what_lets_him_draw_it(desk: Desk) -> None:
+    owners = """
+@id("relates") permit(principal, action == PolicyService::Action::"create", resource is owns);
+@id("sees") permit(principal, action == PolicyService::Action::"read", resource);
+@id("owners") permit(principal, action == PolicyService::Action::"update", resource)
+when { resource has owner && resource.owner.contains(principal) };
+"""
+    desk.write_files({"relationships.yaml": DRAWN, "own.cedar": owners})
+    person, host = desk.make("p", "person"), desk.make("h")
+    who = f"person:{person}"
+    assert desk.ask(who, "POST", "/relationships", relationship("r", person, host)).status == 403
+    desk.relate("r", person, host)
+    other = desk.make("q", "person")
+    assert desk.ask(who, "POST", "/relationships", relationship("s", other, host)).status == 201
+
+
 def test_an_end_that_is_not_seen_is_answered_as_one_that_is_not_there(own: Desk) -> None:
     seen, hidden = own.make("seen", open=True, mine=True), own.make("hidden", mine=True)
     for first, second in ((seen, hidden), (hidden, seen), (hidden, hidden)):

@@ -93,6 +93,18 @@ def test_a_later_item_is_judged_on_what_an_earlier_one_made(desk: Desk) -> None:
     assert [item["status"] for item in reply.json["items"]] == [403, 403, 200]
 
 
+def test_what_an_item_changes_of_the_subject_counts_for_the_next(desk: Desk) -> None:
+    own = """
+@id("self") permit(principal, action, resource) when { principal == resource };
+@id("active") permit(principal, action, resource) when { principal has active && principal.active };
+"""
+    desk.write_files({"own.cedar": own})
+    who = f"person:{desk.make('me', 'person', active=True)}"
+    items = [entity("a"), entity("me", "person", active=False), entity("b")]
+    reply = desk.ask(who, "POST", "/entities:batch", {"entities": items})
+    assert [item["status"] for item in reply.json["items"]] == [201, 200, 403]
+
+
 def test_a_batch_that_is_not_recorded_is_not_written(desk: Desk) -> None:
     desk.log.full = True
     assert desk.ask("ada", "POST", "/entities:batch", {"entities": [entity("one")]}).status == 503
