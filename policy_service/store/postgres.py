@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session
 
 from policy_service.errors import Refused, StoreFailed
@@ -83,7 +83,12 @@ class Postgres:
                 taken = connection.exec_driver_sql("SELECT pg_try_advisory_lock(%s)", (number,)).scalar()
             if not taken:
                 raise StoreFailed(f"{name} is in use by another process, try again")
-            yield
+            try:
+                yield
+            finally:
+                # the database learns only later that a connection was closed
+                with contextlib.suppress(DBAPIError):
+                    connection.exec_driver_sql("SELECT pg_advisory_unlock(%s)", (number,))
 
     def renew(self, session: Session) -> None:
         """Sign the context of a transaction anew: it is good for a minute, and some take longer."""
