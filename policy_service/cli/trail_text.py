@@ -45,7 +45,7 @@ def write_entry(entry: Entry) -> str:
         told.append(f"unreadable: {body['unreadable']}")
     parts = (
         _when(body.get("at")),
-        str(origin.get("subject") or "the command line"),
+        str(origin.get("subject") or _say_operator(body.get("detail"))),
         str(body.get("action", "-")),
         f"{body.get('kind', '-')}:{body.get('id', '-')}",
     )
@@ -114,6 +114,11 @@ def writing(out: str) -> Iterator[Callable[[str], Any]]:
             part.unlink(missing_ok=True)
     except OSError as error:
         raise Refused(f"`{out}` can't be written: {(error.strerror or str(error)).lower()}") from error
+
+
+def _say_operator(detail: Any) -> str:
+    user = detail.get("user") if isinstance(detail, Mapping) else None
+    return f"{user} at the command line" if user else "the command line"
 
 
 def _when(at: Any) -> str:

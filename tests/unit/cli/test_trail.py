@@ -37,7 +37,7 @@ def site(place: Place) -> Iterator[SITE]:
     with contextlib.closing(place.open()) as store:
         grow(store, "acme", "e-1", "e-2")
         with store.session("acme", write=True) as session:
-            note(session, [change("e-3", by=Origin(), reasons=())], AT + 3_600)
+            note(session, [change("e-3", by=Origin(), reasons=(), detail={"user": "root"})], AT + 3_600)
         yield place, store
 
 
@@ -56,7 +56,7 @@ def test_show_prints_each_change_on_a_line(site: SITE) -> None:
         "2026-01-01T00:00:00.250000Z  user:alice  create  entity:e-1  "
         "key k-1; from 10.0.0.1; by may-create; not sealed yet"
     )
-    assert "  the command line  create  entity:e-3  " in last
+    assert "  root at the command line  create  entity:e-3  " in last
 
 
 def test_show_as_json_has_the_whole_entry(site: SITE) -> None:
