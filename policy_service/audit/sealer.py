@@ -13,7 +13,6 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from sqlalchemy import Row, func, insert, select
 from sqlalchemy.orm import Session
@@ -24,10 +23,8 @@ from policy_service.audit.trail import first_id
 from policy_service.audit.trail_keys import find_public
 from policy_service.audit.trail_pages import read_last_head, read_last_link, without_link
 from policy_service.errors import Conflict, NoStore
+from policy_service.store.door import Store
 from policy_service.store.tables import SERVICE, TrailHeadRow, TrailLinkRow
-
-if TYPE_CHECKING:
-    from policy_service.store.door import Store
 
 BATCH = 1_000
 # an entry is committed this long after its time at most; what is later still is found where all are looked at

@@ -8,16 +8,14 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from policy_service.audit.chain import canonical
+from policy_service.store.data_keys import DataKey
 from policy_service.store.tables import TrailEntryRow
-
-if TYPE_CHECKING:
-    from policy_service.store.data_keys import DataKey
 
 # ids sort by time: 16 hexadecimal digits of microseconds, then as many that nobody can guess
 _RANDOM_BYTES = 8

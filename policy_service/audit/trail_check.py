@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import func, select
 
@@ -26,9 +26,7 @@ from policy_service.audit.trail_pages import (
     read_links,
     without_link,
 )
-
-if TYPE_CHECKING:
-    from policy_service.store.door import Store
+from policy_service.store.door import Store
 
 # a trail that was damaged from one end to the other is no longer list than this
 PROBLEMS = 100

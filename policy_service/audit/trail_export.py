@@ -11,15 +11,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from policy_service.audit.chain import Head, canonical
 from policy_service.audit.trail_keys import collect_public_keys
 from policy_service.audit.trail_pages import Link, read_heads, read_last_head, read_links
 from policy_service.errors import Refused
-
-if TYPE_CHECKING:
-    from policy_service.store.door import Store
+from policy_service.store.door import Store
 
 FORMAT = "policy-service trail v1"
 

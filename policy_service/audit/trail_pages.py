@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from policy_service.audit.chain import Head, unpack
 from policy_service.audit.trail import first_id
+from policy_service.store.door import Store
 from policy_service.store.tables import TrailEntryRow, TrailHeadRow, TrailLinkRow
-
-if TYPE_CHECKING:
-    from policy_service.store.door import Store
 
 PAGE = 1_000
 
