@@ -8,7 +8,7 @@ from policy_service.access.authorize import Batch, authorize
 from policy_service.access.ownership import Owners
 from policy_service.model import Act, Caller, Decision, Request, Thing
 from tests.property.files import make_bundle
-from tests.unit.access.desks import Desk
+from tests.unit.access.desks import Desk, relationship
 
 TEAM = '[{"uid": {"type": "host", "id": "web"}, "parents": [{"type": "team", "id": "red"}]}]'
 
@@ -83,3 +83,19 @@ def test_what_is_below_or_refers_to_such_a_type_is_denied_too(desk: Desk) -> Non
     assert desk.decide("ada", "read", "job", job).allowed
     desk.write_files({**files, "entities.json": TEAM})
     assert not desk.decide("ada", "read", "disk", disk).allowed
+
+
+def test_a_relationship_holds_its_type_too(desk: Desk) -> None:
+    rules = {
+        "own.cedar": '@id("b") permit(principal == user::"bob", action, resource);\n'
+        '@id("s") forbid(principal == user::"bob", action, resource) when { resource has secret };'
+    }
+    desk.write_files(rules)
+    one, two = desk.make("one"), desk.make("two")
+    secret = {**relationship("r", one, two, "trusts"), "secret": True}
+    id_ = desk.ask("ada", "POST", "/relationships", secret).id
+    assert desk.ask("bob", "GET", f"/relationships/{id_}").status == 404
+    # the file's type has no facts in the store: what it forbids by one would be allowed
+    desk.write_files({**rules, "entities.json": '[{"uid": {"type": "trusts", "id": "t"}, "attrs": {}, "parents": []}]'})
+    assert desk.ask("bob", "GET", f"/relationships/{id_}").status == 404
+    assert not desk.decide("ada", "read", "trusts", "t").allowed
