@@ -55,14 +55,19 @@ def neighbours(
     types: Collection[str] = (),
     classes: Collection[str] = (),
     limit: int = FAN_OUT,
+    fan_out: int = FAN_OUT,
 ) -> Walk:
     """The relationships of an entity and the entities at their other ends, as far as they are allowed.
 
     `types` and `classes` are those of the relationships that are followed, all where they are empty. `RequestError`
-    where there are more than `limit`, allowed or not.
+    where more than `limit` are allowed, or there are more than `fan_out`: `limit` is the caller's to choose, and would
+    count what is not allowed.
     """
     way = _Way(direction, types, classes)
-    return _walk(inventory, start, allow, way, depth=1, reached=limit, fan_out=limit)
+    found = _walk(inventory, start, allow, way, depth=1, reached=fan_out, fan_out=fan_out)
+    if len(found.steps) > limit:
+        raise RequestError(f"it has more than {limit} relationships, name their types or classes")
+    return found
 
 
 def walk(

@@ -166,3 +166,24 @@ def test_a_walk_that_would_be_cut_short_fails(desk: Desk) -> None:
     assert refused.status == 400
     assert "more than 2" in refused.json["detail"]
     assert desk.ask("ada", "GET", f"/entities/{start}/walk", query="depth=6").status == 400
+
+
+def test_what_is_hidden_does_not_show_in_there_being_another_page(desk: Desk) -> None:
+    desk.write_files({"own.cedar": SEES})
+    ids = sorted(desk.make(f"h-{number}") for number in range(3))
+    desk.ask("ada", "PATCH", f"/entities/{ids[0]}", {"open": True})
+    assert len(pages(desk, "bob", "limit=1")) == 1
+    desk.ask("ada", "PATCH", f"/entities/{ids[2]}", {"open": True})
+    assert [len(page) for page in pages(desk, "bob", "limit=1")] == [1, 1]
+    assert [len(page) for page in pages(desk, "bob", "limit=2")] == [2]
+
+
+def test_a_limit_counts_nothing_that_is_hidden(desk: Desk) -> None:
+    desk.write_files({"own.cedar": SEES})
+    start = desk.make("start", open=True)
+    for number in range(3):
+        desk.relate(str(number), start, desk.make(f"h-{number}"))
+    desk.relate("seen", start, desk.make("seen", open=True))
+    for limit in (1, 2, 5):
+        reply = desk.ask("bob", "GET", f"/entities/{start}/neighbours", query=f"limit={limit}")
+        assert (reply.status, len(reply.json["steps"])) == (200, 1)
