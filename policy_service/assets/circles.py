@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from hashlib import blake2b
 
 from sqlalchemy import func, select
@@ -15,6 +15,17 @@ from policy_service.policy.names import entity_text
 
 MOST_ANCESTORS = 1_000
 _SHOWN = 8
+
+
+class CircleError(Conflict):
+    """A parent would be its own ancestor; `through` are the entities of the circle, which the sentence names."""
+
+    def __init__(self, circle: Sequence[Uid]) -> None:
+        named = [f"`{entity_text(uid)}`" for uid in circle]
+        if len(named) > _SHOWN:
+            named = [*named[: _SHOWN - 1], "…", named[-1]]
+        super().__init__(f"parents in a circle: {' in '.join(named)}, leave one of them out")
+        self.through = frozenset(circle)
 
 
 def refuse_drawing(inventory: Inventory, type_: str, from_: Uid, to: Uid) -> None:
@@ -67,12 +78,9 @@ def _find_parents(inventory: Inventory, uids: Collection[Uid]) -> dict[Uid, froz
     return found | {uid: edges.parents for uid, edges in drawn.items()}
 
 
-def _explain(child: Uid, below: dict[Uid, Uid]) -> Conflict:
+def _explain(child: Uid, below: dict[Uid, Uid]) -> CircleError:
     circle = [child]
     while len(circle) == 1 or circle[-1] != child:
         circle.append(below[circle[-1]])
     circle.reverse()
-    named = [f"`{entity_text(uid)}`" for uid in circle]
-    if len(named) > _SHOWN:
-        named = [*named[: _SHOWN - 1], "…", named[-1]]
-    return Conflict(f"parents in a circle: {' in '.join(named)}, leave one of them out")
+    return CircleError(circle)

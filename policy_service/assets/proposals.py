@@ -50,10 +50,20 @@ def propose_new(
 ) -> Edit:
     """The creation of an asset; one that was deleted (`grave`) goes on with its versions."""
     refuse_file_type(inventory, draft.type)
+    made = sketch(inventory, kind, place, draft, now)
+    if grave is not None:
+        made = replace(made, version=grave.version + 1)
+    if ends is not None:
+        made = replace(made, from_=ends[0], to=ends[1])
+    return Edit(None, _check_size(made))
+
+
+def sketch(inventory: Inventory, kind: Kind, place: tuple[str, str, str], draft: Draft, now: int) -> Asset:
+    """The asset that a draft would make, as policies see it, whatever there is already: a relationship has no ends."""
     source, scope, key = place
-    asset = Asset(
+    return Asset(
         kind,
-        grave.id if grave else derive_id(kind, inventory.account, source, scope, key),
+        derive_id(kind, inventory.account, source, scope, key),
         key,
         draft.type,
         draft.classes,
@@ -62,13 +72,10 @@ def propose_new(
         scope,
         draft.properties,
         draft.tags,
-        grave.version + 1 if grave else 1,
+        1,
         now,
         now,
-        from_=ends[0] if ends else None,
-        to=ends[1] if ends else None,
     )
-    return Edit(None, _check_size(asset))
 
 
 def propose_replacement(inventory: Inventory, before: Asset, draft: Draft, now: int) -> Edit:

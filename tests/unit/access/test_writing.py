@@ -11,7 +11,7 @@ from sqlalchemy import select
 from policy_service.access import batches
 from policy_service.errors import Conflict
 from policy_service.store.tables import TrailEntryRow
-from tests.unit.access.desks import Desk, Quiet, entity
+from tests.unit.access.desks import Desk, Quiet, entity, relationship
 
 
 def trail(desk: Desk, tenant: str = "acme") -> list[dict[str, Any]]:
@@ -111,3 +111,43 @@ def test_a_batch_that_is_not_recorded_is_not_written(desk: Desk) -> None:
     desk.log.full = False
     assert desk.ask("ada", "GET", "/entities").json == {"items": []}
     assert trail(desk) == []
+
+
+def test_who_may_not_create_is_told_of_nothing_that_is_in_the_way(desk: Desk) -> None:
+    rule = '@id("ci") @message("only the build makes hosts") forbid(principal == user::"bob", action, resource);'
+    drawn = "relationships:\n  in_zone: {parent: to}\n"
+    vault = '[{"uid": {"type": "vault", "id": "v"}, "attrs": {}, "parents": []}]'
+    desk.write_files({"own.cedar": rule, "relationships.yaml": drawn, "entities.json": vault})
+    desk.make("hidden")
+    told = {
+        desk.ask("bob", "POST", "/entities", entity(key, kind)).body
+        for key, kind in (("hidden", "host"), ("new", "host"), ("hidden", "disk"), ("new", "vault"))
+    }
+    assert len(told) == 1
+    assert b"only the build makes hosts" in told.pop()
+    batch = {"entities": [entity("hidden"), entity("new"), entity("new", "vault")]}
+    items = desk.ask("bob", "POST", "/entities:batch", batch).json["items"]
+    assert items[0] == items[1] == items[2]
+    assert desk.ask("ada", "POST", "/entities", entity("new", "vault")).status == 409
+
+
+def test_a_circle_is_named_to_who_sees_all_of_it(desk: Desk) -> None:
+    drawn = "relationships:\n  in_zone: {parent: to}\n"
+    rule = (
+        '@id("b") permit(principal == user::"bob", action, resource is host);\n'
+        '@id("c") permit(principal == user::"bob", action == PolicyService::Action::"create", resource is in_zone);'
+    )
+    desk.write_files({"relationships.yaml": drawn, "own.cedar": rule})
+    low, hidden, high = desk.make("low"), desk.make("hidden", "zone"), desk.make("high")
+    desk.relate("1", low, hidden, "in_zone")
+    desk.relate("2", hidden, high, "in_zone")
+    closing = relationship("3", high, low, "in_zone")
+    assert hidden in desk.ask("ada", "POST", "/relationships", closing).json["detail"]
+    for who, status in (("bob", 409), ("eve", 409)):
+        reply = desk.ask(who, "POST", "/relationships", closing)
+        assert reply.status == status
+        assert hidden not in reply.json["detail"]
+    # who may not make it is not told that it would close one
+    desk.write_files({"relationships.yaml": drawn, "own.cedar": rule.partition("\n")[0]})
+    refused = desk.ask("bob", "POST", "/relationships", closing)
+    assert (refused.status, refused.json["detail"]) == (403, "you may not create this")
