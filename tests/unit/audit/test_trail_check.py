@@ -1,7 +1,5 @@
 """A trail that someone wrote to by other means than the service: what was done, and where, is found."""
 
-# ruff: noqa: S608  statements of whoever tampers
-
 from __future__ import annotations
 
 import contextlib
