@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
-import shlex
 import signal
 import time
 import urllib.error
@@ -11,79 +11,58 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import click
-import orjson
 
+from policy_service import config
+from policy_service.cli.demo_tries import OWNERS, describe
 from policy_service.cli.listener import find_port, listen, read_bind, write_address
 from policy_service.cli.options import FILES, read_settings, with_settings
 from policy_service.cli.serve import require_start
 from policy_service.config import Settings
 from policy_service.errors import Refused
 from policy_service.identity import keys
+from policy_service.store.control import State
+from policy_service.store.opening import open_admin_store
+from policy_service.tenancy.creating import create
+from policy_service.tenancy.importing import import_file, is_empty
 
 TENANTS = ("citadel", "acme")
-_MORTY = {"type": "user", "id": "CiRmZDE2MTRkMy1jMzlhLTQ3ODEtYjdiZC04Yjk2ZjVhNTEwMGQSBWxvY2Fs"}
-_ALICE, _CAROL = {"type": "user", "id": "alice"}, {"type": "user", "id": "carol"}
-_HOST = {"type": "host", "id": "web-1"}
+EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "examples" / "acme.ndjson"
 _WAIT_SECONDS = 60
-
-
-# what it shows, whose key it needs, path, body
-TRIES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
-    (
-        "an allow: Morty updates his own todo",
-        "citadel",
-        "/access/v1/evaluation",
-        {
-            "subject": _MORTY,
-            "action": {"name": "can_update_todo"},
-            "resource": {"type": "todo", "id": "1", "properties": {"ownerID": "morty@the-citadel.com"}},
-        },
-    ),
-    (
-        "a deny with its reasons: Alice, an administrator, deletes a host in production",
-        "acme",
-        "/access/v1/evaluation",
-        {
-            "subject": _ALICE,
-            "action": {"name": "PolicyService::delete"},
-            "resource": _HOST,
-            "options": {"explain": "reasons"},
-        },
-    ),
-    (
-        "a batch: Carol, of the group Users, looks at a host and changes it",
-        "acme",
-        "/access/v1/evaluations",
-        {
-            "subject": _CAROL,
-            "resource": _HOST,
-            "evaluations": [
-                {"action": {"name": "PolicyService::read"}},
-                {"action": {"name": "PolicyService::update"}},
-            ],
-        },
-    ),
-)
 
 
 @click.command(hidden=True, epilog="Example: policy-service demo")
 @with_settings(*FILES)
 @with_settings("bind", "workers")
 def demo(**given: Any) -> None:
-    """Serve the demo tenants on loopback, with a key for each of them until it is stopped."""
+    """Serve the demo tenants on loopback, with keys for who is in them until it is stopped."""
     settings = _find_place(read_settings(given))
     require_start(settings)
+    furnish(settings)
+    config.forget_admin_url()
     made = _make_keys(settings)
     try:
-        listen(
-            settings, on_start=partial(_announce_later, settings, {name: token for name, (token, _) in made.items()})
-        )
+        listen(settings, on_start=partial(_announce_later, settings, {name: key.token for name, key in made.items()}))
     finally:
-        for tenant, (_, key_id) in made.items():
-            keys.revoke(settings.tenants, tenant, key_id)
+        for key in made.values():
+            keys.revoke(settings.tenants, key.tenant, key.id)
+
+
+def furnish(settings: Settings) -> None:
+    """Make the stores of the demo tenants, and fill acme's: once, whatever becomes of it then."""
+    with contextlib.closing(open_admin_store(settings)) as store:
+        for tenant in _present(settings):
+            if store.look(tenant) in (None, State.CREATING):
+                create(settings, store, tenant)
+        if "acme" in _present(settings) and store.has_store("acme") and is_empty(store, "acme") and EXAMPLE.exists():
+            import_file(settings, store, "acme", EXAMPLE, lambda *_: None)
+
+
+def _present(settings: Settings) -> list[str]:
+    return [tenant for tenant in TENANTS if (settings.tenants / tenant / "tenant.yaml").is_file()]
 
 
 def _find_place(settings: Settings) -> Settings:
@@ -97,13 +76,27 @@ def _find_place(settings: Settings) -> Settings:
     return replace(settings, bind=address, public_url=f"http://{address}")
 
 
-def _make_keys(settings: Settings) -> dict[str, tuple[str, str]]:
-    """For each demo tenant that is there, a key of this run and its id; it ends by itself if the run is killed."""
+class _Key(NamedTuple):
+    token: str
+    tenant: str
+    id: str
+
+
+def _make_keys(settings: Settings) -> dict[str, _Key]:
+    """A key of this run for each who is in a demo tenant that is there; they end by themselves if the run is killed."""
     made = {}
-    for tenant in TENANTS:
-        if (settings.tenants / tenant / "tenant.yaml").is_file():
-            token, entry = keys.create(settings.tenants, tenant, expires="24h", now=time.time())
-            made[tenant] = token, entry.id
+    present = _present(settings)
+    for name, owner in OWNERS.items():
+        if owner.tenant in present:
+            token, entry = keys.create(
+                settings.tenants,
+                owner.tenant,
+                scopes=owner.scopes,
+                subject=owner.subject,
+                expires="24h",
+                now=time.time(),
+            )
+            made[name] = _Key(token, owner.tenant, entry.id)
     return made
 
 
@@ -125,20 +118,3 @@ def _announce(settings: Settings, tokens: Mapping[str, str]) -> None:
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
     click.echo(f"the service does not answer at {settings.public_url}/healthz, see what is printed above", err=True)
-
-
-def describe(url: str, tokens: Mapping[str, str]) -> str:
-    """What to read and what to try: the URL, a key for each tenant, and lines for a shell."""
-    lines = [f"policy-service answers at {url}, its API is documented at {url}/docs", ""]
-    lines += [f"key of {tenant}:  {token}" for tenant, token in tokens.items()]
-    for what, tenant, path, body in TRIES:
-        if tenant in tokens:
-            lines += ["", f"# {what}", write_curl(f"{url}{path}", tokens[tenant], body)]
-    return "\n".join([*lines, "", "Ctrl-C stops it; the keys end with it"])
-
-
-def write_curl(url: str, token: str, body: Mapping[str, Any]) -> str:
-    """A line for a shell that sends the body."""
-    quoted = shlex.quote(orjson.dumps(body).decode())
-    key, kind = f"'authorization: Bearer {token}'", "'content-type: application/json'"
-    return f"curl -sS {shlex.quote(url)} -H {key} -H {kind} -d {quoted}"

@@ -1,14 +1,17 @@
-"""`policy-service evaluate`: one decision from the files as they are now, without a server."""
+"""`policy-service evaluate`: one decision from files and store as they are now, without a server."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack, closing
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import click
 from rich.markup import escape
 
-from policy_service.access.facts import fetch, is_shut, now
+from policy_service.access.facts import StoredFacts, fetch, is_shut, now
+from policy_service.access.ownership import Owners, deny_contested
 from policy_service.bundles.load import load
 from policy_service.cli.options import FILES, read_settings, with_settings
 from policy_service.cli.output import console, print_json, visible
@@ -44,7 +47,7 @@ def _read_object(_ctx: click.Context, _param: click.Parameter, value: str) -> di
 _OBJECT: dict[str, Any] = {"callback": _read_object, "default": "{}", "metavar": "JSON"}
 
 
-@click.command(epilog=_EPILOG, short_help="Decide one request from the files and say why.")
+@click.command(epilog=_EPILOG, short_help="Decide one request from files and store and say why.")
 @click.argument("tenant")
 @click.option("--subject", required=True, metavar="TYPE:ID", help="Who asks.")
 @click.option("--action", required=True, metavar="NAME", help="What is to be done.")
@@ -58,7 +61,7 @@ _OBJECT: dict[str, Any] = {"callback": _read_object, "default": "{}", "metavar":
 @click.option("--exit-code", is_flag=True, help="Exit with 1 where it is denied.")
 @click.pass_context
 def evaluate(ctx: click.Context, /, tenant: str, as_json: bool, exit_code: bool, **given: Any) -> None:
-    """Decide one request of TENANT from the files and say why; nothing is recorded.
+    """Decide one request of TENANT from its files, and its store where it has one, and say why; nothing is recorded.
 
     Exit code 0 where it was decided, allow or deny alike, 2 where it could not be.
     """
@@ -68,13 +71,7 @@ def evaluate(ctx: click.Context, /, tenant: str, as_json: bool, exit_code: bool,
         _read_thing(given.pop("resource"), given.pop("resource_properties")),
         given.pop("context"),
     )
-    settings = read_settings(given)
-    _require_open(settings, tenant)
-    bundle, findings = load(settings.policies, settings.tenants, tenant)
-    if bundle is None:
-        raise Refused(f"the files of tenant `{tenant}` can't decide, mend what is wrong with them", findings)
-    gatherer = Gatherer(bundle, lambda uids: fetch(bundle, uids), now, {"key": ""})
-    decision = decide(bundle, gatherer.gather(ask(request)))
+    decision = _decide(read_settings(given), tenant, request)
     if as_json:
         print_json(_shape(decision))
     else:
@@ -82,16 +79,19 @@ def evaluate(ctx: click.Context, /, tenant: str, as_json: bool, exit_code: bool,
     ctx.exit(1 if exit_code and not decision.allowed else 0)
 
 
-def _require_open(settings: Settings, tenant: str) -> None:
-    """See that the tenant is not shut; without making a store to ask."""
-    if not is_made(settings):
-        return
-    store = open_store(settings)
-    try:
-        if is_shut(store, tenant):
+def _decide(settings: Settings, tenant: str, request: Request) -> Decision:
+    """The decision by the files, and by what the tenant's store holds where there is one; none is made to ask."""
+    with ExitStack() as stack:
+        store = stack.enter_context(closing(open_store(settings))) if is_made(settings) else None
+        if store and is_shut(store, tenant):
             raise Refused(f"the tenant `{tenant[:80]}` is {store.state(tenant)}, and decides nothing")
-    finally:
-        store.close()
+        bundle, findings = load(settings.policies, settings.tenants, tenant)
+        if bundle is None:
+            raise Refused(f"the files of tenant `{tenant}` can't decide, mend what is wrong with them", findings)
+        stored = stack.enter_context(StoredFacts(store, Owners(), bundle)) if store else None
+        find = stored.fetch if stored else partial(fetch, bundle)
+        facts = Gatherer(bundle, find, now, {"key": ""}).gather(ask(request))
+        return deny_contested(bundle, stored.contested() if stored else (), facts, decide(bundle, facts))
 
 
 def _read_thing(text: str, properties: dict[str, Any]) -> Thing:

@@ -9,6 +9,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from sqlalchemy import select
+
 from policy_service.assets import entities, relationships
 from policy_service.assets.asset import Kind
 from policy_service.assets.drafts import read_entity, read_relationship
@@ -19,7 +21,7 @@ from policy_service.errors import Conflict, Refused, RequestError
 from policy_service.policy.bundle import Bundle
 from policy_service.store.door import Store
 from policy_service.store.snapshots import renew
-from policy_service.store.tables import SERVICE
+from policy_service.store.tables import SERVICE, EntityRow, RelationshipRow
 from policy_service.tenancy.acts import Report, record, require_name, seal_trails
 from policy_service.tenancy.copies import PAGE
 from policy_service.tenancy.creating import write_settings
@@ -55,6 +57,15 @@ def import_file(settings: Settings, store: Store, tenant: str, path: Path, repor
             return _import_lines(settings, store, tenant, file, str(path), report)
     except OSError as error:
         raise Refused(f"`{path}` can't be read: {(error.strerror or str(error)).lower()}") from None
+
+
+def is_empty(store: Store, tenant: str) -> bool:
+    """Whether nothing was ever written to a tenant's store."""
+    with store.session(tenant) as session:
+        return all(
+            session.scalars(select(table.id).where(table.account_id == tenant).limit(1)).first() is None
+            for table in (EntityRow, RelationshipRow)
+        )
 
 
 def _import_export(

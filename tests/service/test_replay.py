@@ -259,12 +259,19 @@ def test_the_demo_tenants_decisions_are_decided_again(house: House, tmp_path: Pa
     files = {path.relative_to(acme).as_posix(): path.read_text() for path in acme.rglob("*") if path.is_file()}
     fill(house.folder("acme"), {name: text for name, text in files.items() if name != "keys.yaml"})
     people = ("alice", "bob", "carol", "dana", "eve", "mallory")
-    resources = ("host:web-1", "host:lab-1", "host:build-1", "data_store:warehouse/customers", "data_store:lake/raw")
+    resources = {
+        "host:h-1": "{}",
+        "host:h-2": '{"environment": "sandbox"}',
+        "host:h-3": '{"environment": "staging"}',
+        "data_store:d-1": '{"key": "aws:data_store:warehouse/customers"}',
+        "data_store:d-2": '{"key": "aws:data_store:lake/raw"}',
+    }
     actions = ("PolicyService::read", "PolicyService::update", "PolicyService::delete", "query", "restore", "backup")
     context = '{"ip": "10.20.0.7", "hour": 9}'
     for person in people:
-        house.ask("acme", [question(person, act, thing, context) for act in actions for thing in resources])
-        house.ask("acme", [question(person, act, thing) for act in actions for thing in resources])
+        for said in (context, "{}"):
+            asked = [question(person, act, thing, said, more) for act in actions for thing, more in resources.items()]
+            house.ask("acme", asked)
     bundle = house.bundles.current("acme")
     records = check(house, {bundle.version_text: without_store(bundle)})
     assert len(records) == 2 * len(people) * len(resources) * len(actions)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from policy_service.access.facts import StoredFacts
+from policy_service.access.ownership import Owners
+from policy_service.cli.demo_tries import find_host
+from policy_service.config import Settings
 from policy_service.model import Act, Decision, Effect, Engine, Request, Thing, Version
 from policy_service.policy import trials
 from policy_service.policy.bundle import Bundle, join
@@ -18,6 +23,10 @@ from policy_service.policy.files import Layer, parse_layer
 from policy_service.policy.gathering import Gatherer
 from policy_service.policy.request import ask
 from policy_service.policy.scope import LIMITS, Scope
+from policy_service.store.door import Store
+from policy_service.store.opening import open_store
+from policy_service.tenancy.creating import create
+from policy_service.tenancy.importing import import_file
 
 ROOT = Path(__file__).parents[2]
 TENANTS = ("acme", "citadel")
@@ -123,11 +132,14 @@ def test_every_policy_has_a_name_and_says_what_it_is_for(layer: Layer) -> None:
 def test_acme_has_a_policy_in_each_language_and_an_inventory() -> None:
     acme = LAYERS["acme"]
     assert {policy.policy.engine for policy in acme.policies} == set(Engine)
-    assert 15 <= len(acme.entities) <= 25
     for entity in acme.entities.values():
         if entity.uid.type != "user":
             assert entity.attributes.keys() >= {"key", "type", "class", "displayName", "source", "scope"}
             assert entity.attributes["type"] == entity.uid.type
+    lines = [json.loads(line) for line in (ROOT / "docs/examples/acme.ndjson").read_text().splitlines()]
+    types = {line["_type"] for line in lines}
+    assert types == {"host", "data_store", *acme.relationships}
+    assert not types & {uid.type for uid in acme.entities}
 
 
 def test_citadel_knows_the_five_people_of_authzen_as_user_and_as_identity() -> None:
@@ -204,7 +216,20 @@ def test_the_table_of_limits_is_the_one_in_force() -> None:
         assert limit in {number, number * 1024, number * 1024 * 1024}
 
 
-def answer(tenant: str, body: Mapping[str, object]) -> Decision:
+@pytest.fixture(scope="module")
+def inventory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A store with the example's inventory of acme."""
+    folder = tmp_path_factory.mktemp("inventory")
+    shutil.copytree(ROOT / "tenants" / "acme", folder / "tenants" / "acme")
+    settings = Settings(policies=ROOT / "policies", tenants=folder / "tenants", data=folder / "data")
+    store = open_store(settings)
+    create(settings, store, "acme")
+    import_file(settings, store, "acme", ROOT / "docs/examples/acme.ndjson", lambda *_: None)
+    yield store
+    store.close()
+
+
+def answer(tenant: str, store: Store, body: Mapping[str, object]) -> Decision:
     def thing(name: str) -> Thing:
         raw = body[name]
         assert isinstance(raw, dict)
@@ -215,18 +240,41 @@ def answer(tenant: str, body: Mapping[str, object]) -> Decision:
     assert isinstance(context, dict)
     request = Request(thing("subject"), Act(action["name"], action.get("properties", {})), thing("resource"), context)
     bundle = make_bundle(LAYERS[tenant])
-    stored = bundle.entities
-    gatherer = Gatherer(bundle, lambda uids: {uid: stored[uid] for uid in uids if uid in stored}, lambda: 0, {})
-    return decide(bundle, gatherer.gather(ask(request)))
+    with StoredFacts(store, Owners(), bundle) as stored:
+        return decide(bundle, Gatherer(bundle, stored.fetch, lambda: 0, {}).gather(ask(request)))
 
 
-def test_the_first_request_of_the_readme_is_answered_as_it_says() -> None:
+@pytest.mark.parametrize(
+    ("person", "action", "host", "allowed"),
+    [
+        ("bob", "update", "build-1", True),
+        ("bob", "update", "web-1", False),
+        ("bob", "update", "etl-1", False),
+        ("dana", "update", "etl-1", True),
+        ("alice", "delete", "web-1", False),
+        ("alice", "delete", "web-2", True),
+        ("carol", "read", "web-1", True),
+        ("carol", "update", "build-1", False),
+    ],
+)
+def test_the_inventory_is_what_acme_s_policies_are_about(
+    inventory: Store, person: str, action: str, host: str, allowed: bool
+) -> None:
+    body = {
+        "subject": {"type": "user", "id": person},
+        "action": {"name": f"PolicyService::{action}"},
+        "resource": {"type": "host", "id": find_host(host)},
+    }
+    assert answer("acme", inventory, body).allowed is allowed
+
+
+def test_the_first_request_of_the_readme_is_answered_as_it_says(inventory: Store) -> None:
     blocks = FENCE.findall((ROOT / "README.md").read_text(encoding="utf-8"))
     asked = next(text for kind, _, text in blocks if kind == "sh" and "/access/v1/evaluation" in text)
     answered = json.loads(next(text for kind, _, text in blocks if kind == "json"))
     body = re.search(r"-d '(.*?)'", asked, re.DOTALL)
     assert body is not None
-    decision = answer("acme", json.loads(body[1]))
+    decision = answer("acme", inventory, json.loads(body[1]))
     assert decision.allowed is answered["decision"]
     (reason,) = decision.reasons
     shown = {"id": reason.id, "effect": str(reason.effect), "file": reason.file, "line": reason.line}

@@ -11,11 +11,26 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from policy_service.cli.demo import furnish
+from policy_service.cli.demo_tries import OWNERS
 from policy_service.identity import keys
+from policy_service.store.opening import open_store
+from policy_service.store.tables import EntityRow
 from tests.web.conftest import make_site, wait_for
+
+HOSTS = {"web-1", "web-2", "build-1", "etl-1", "lab-1"}
+
+
+def ask(line: str) -> tuple[int, Any]:
+    """Status and body of what a line for a shell is answered."""
+    line += " -w '\n%{http_code}'"
+    body, _, status = subprocess.run(["sh", "-c", line], capture_output=True, check=True).stdout.rpartition(b"\n")
+    return int(status), json.loads(body)
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
@@ -35,19 +50,38 @@ def test_the_demo_prints_what_to_try(tmp_path: Path) -> None:
             wait_for(lambda: "Ctrl-C" in said.read_text(), 30, said.read_text)
             text = said.read_text()
             lines = [line for line in text.splitlines() if line.startswith("curl ")]
-            answers = [
-                json.loads(subprocess.run(["sh", "-c", line], capture_output=True, check=True).stdout) for line in lines
-            ]
+            answers = [ask(line) for line in lines]
         finally:
             process.send_signal(signal.SIGINT)
             assert process.wait(timeout=20) == 0, said.read_text()
     assert bind not in text, "the port was taken"
     assert re.search(r"http://127\.0\.0\.1:\d+", text)
-    assert {"citadel", "acme"} == set(re.findall(r"^key of (\w+):  psk_", text, re.MULTILINE))
-    allow, deny, batch = answers
-    assert allow == {"decision": True}
-    assert deny["decision"] is False
-    (reason,) = deny["context"]["reasons"]
+    assert set(re.findall(r"^key of (\w+) \(.*\):  psk_", text, re.MULTILINE)) == set(OWNERS)
+    allow, deny, batch, *assets = answers
+    assert allow == (200, {"decision": True})
+    assert deny[1]["decision"] is False
+    (reason,) = deny[1]["context"]["reasons"]
     assert (reason["id"], reason["effect"], bool(reason["message"])) == ("production-hosts-stay", "forbid", True)
-    assert batch == {"evaluations": [{"decision": True}, {"decision": False}]}
+    assert batch == (200, {"evaluations": [{"decision": True}, {"decision": False}]})
+    hosts, stores, host, changed, refused, kept, nothing, missing = assets
+    assert {item["displayName"].partition(".")[0] for item in hosts[1]["items"]} == HOSTS
+    assert {item["_class"][0] for item in stores[1]["items"]} == {"DataStore"}
+    assert (host[0], changed[0], changed[1]["osName"], changed[1]["_version"]) == (200, 200, "debian", 2)
+    assert (refused[0], kept[0]) == (403, 403)
+    assert "is not deleted before it is retired" in kept[1]["detail"]
+    assert (nothing, missing[0]) == ((200, {"items": []}), 404)
     assert before == {tenant: len(keys.entries(site.settings.tenants, tenant)) for tenant in site.keys}
+
+
+def test_the_example_is_loaded_once(tmp_path: Path) -> None:
+    site = make_site(tmp_path)
+    for _ in range(2):
+        furnish(site.settings)
+        store = open_store(site.settings)
+        with store.session("acme", write=True) as session:
+            found = session.scalars(select(EntityRow).where(EntityRow.type == "host")).all()
+            assert len(found) == len(HOSTS)
+            for row in found:
+                row.deleted = True
+        assert store.has_store("citadel")
+        store.close()
