@@ -22,6 +22,7 @@ from policy_service.store.opening import open_admin_store, open_store
 from policy_service.store.rotation import Rotation, move
 from policy_service.store.rotation import rotate as rotate_keyring
 from policy_service.store.tables import SERVICE
+from policy_service.tenancy.acts import name_operator
 from policy_service.tenancy.rekeying import rekey as rekey_tenant
 
 _STATUS = """\b
@@ -76,9 +77,8 @@ def rotate(to: str | None, **given: Any) -> None:
     store = open_admin_store(settings)
     try:
         done = _move(settings, store, to) if to else rotate_keyring(settings, store.key_table, _report)
-        change = Change(
-            "rotate", "keyring", done.kek, None, None, Origin(), detail={"rewrapped": done.rewrapped, "moved": bool(to)}
-        )
+        detail = {"rewrapped": done.rewrapped, "moved": bool(to), "user": name_operator()}
+        change = Change("rotate", "keyring", done.kek, None, None, Origin(), detail=detail)
         with store.session(SERVICE, write=True) as session:
             note(session, [change], time.time())
     finally:

@@ -64,7 +64,7 @@ def _account(tenant: str | None, service: bool) -> str:
 
 @contextlib.contextmanager
 def _opened(data: Path | None) -> Iterator[Store]:
-    store = open_store(read_settings({"data": data}))
+    store = open_store(read_settings({"data": data})).admit_suspended()
     try:
         yield store
     finally:

@@ -58,6 +58,7 @@ class Store:
         self.databases = databases
         self.keys = keys
         self.key_table = key_table
+        self._open = {State.ACTIVE}
         self._states: dict[str, tuple[float, State | None]] = {}
         self._shut: tuple[float, frozenset[str]] = (0.0, frozenset())
         self._lock = threading.Lock()
@@ -76,7 +77,12 @@ class Store:
 
     def has_store(self, tenant: str) -> bool:
         """Whether the tenant has a store that is open to requests."""
-        return tenant == SERVICE or self.state(tenant) is State.ACTIVE
+        return tenant == SERVICE or self.state(tenant) in self._open
+
+    def admit_suspended(self) -> Store:
+        """The same store, which opens what suspended tenants own too: for commands that only look."""
+        self._open |= {State.SUSPENDED}
+        return self
 
     def state(self, tenant: str) -> State | None:
         """Where a tenant is in its life, as it was a second ago at most; `None` where it was never created."""

@@ -7,9 +7,12 @@ from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from policy_service.errors import NoStore, PolicyServiceError
+from policy_service.store.control import State
 from policy_service.store.door import Store
+from policy_service.store.lives import set_state
 from policy_service.store.sessions import ForeignRowError
 from policy_service.store.tables import EntityRow
+from tests.stores import Place
 
 
 def make_row(id_: str, **given: object) -> EntityRow:
@@ -38,6 +41,16 @@ def test_each_tenant_reads_its_own(filled: Store) -> None:
 def test_a_tenant_without_a_store_has_no_session(filled: Store) -> None:
     with pytest.raises(NoStore), filled.session("nobody"):
         pass
+
+
+def test_what_a_suspended_tenant_owns_is_opened_for_those_who_only_look(place: Place, filled: Store) -> None:
+    with place.as_owner() as owner:
+        set_state(owner, "acme", State.SUSPENDED)
+    filled.forget("acme")
+    with pytest.raises(NoStore), filled.session("acme"):
+        pass
+    with filled.admit_suspended().session("acme") as session:
+        assert session.scalar(text("SELECT count(*) FROM entity")) == 1
 
 
 def test_a_foreign_row_is_refused_at_the_flush(filled: Store) -> None:
