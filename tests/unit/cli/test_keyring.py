@@ -15,6 +15,7 @@ from policy_service.store.lives import create_store
 from policy_service.store.opening import open_store
 from policy_service.store.private_files import replace_private
 from policy_service.store.tables import SERVICE, TrailEntryRow
+from policy_service.tenancy.acts import name_operator
 
 
 def run(*arguments: str) -> Result:
@@ -64,7 +65,8 @@ def test_rotate_rewraps_and_is_in_the_trail(data: Path) -> None:
     finally:
         store.close()
     changes = [(body["action"], body["kind"], body["id"], body["detail"]) for body in bodies]
-    assert changes == [("rotate", "keyring", shown["current"], {"rewrapped": 2, "moved": False})]
+    detail = {"rewrapped": 2, "moved": False, "user": name_operator()}
+    assert changes == [("rotate", "keyring", shown["current"], detail)]
 
 
 def test_rotate_moves_to_another_keyring(data: Path, tmp_path: Path) -> None:
