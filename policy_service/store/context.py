@@ -21,8 +21,12 @@ USE = "tenant-context"
 SKEW_SECONDS = 60
 SET = f"SELECT set_config('{SETTING}', %s, true)"
 # what a transaction depends on is set with it, whatever the last one on this connection left: which tables are meant
-# (a temporary one of the same name never is), and whether it may write
-BEGIN = f"{SET}, set_config('search_path', '{SCHEMA}, pg_temp', true), set_config('transaction_read_only', %s, true)"
+# (a temporary one of the same name never is), and whether it may write. What would stop other tenants goes: a switch
+# that makes reads under row level security fail, and locks of the session, whose names anybody can work out
+BEGIN = (
+    f"{SET}, set_config('search_path', '{SCHEMA}, pg_temp', true), set_config('transaction_read_only', %s, true), "
+    "set_config('row_security', 'on', true), pg_advisory_unlock_all()"
+)
 _BLOCK = 64
 
 # the private schema is the owner's alone; the keys are HMAC's two padded halves, because sha256 is all that is built in

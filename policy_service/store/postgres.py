@@ -48,6 +48,8 @@ def make_engine(url: URL, *, patient: bool = False) -> Engine:
         pool_size=8,
         max_overflow=24,
         pool_timeout=5,
+        # what a statement that got in by injection set for its session does not stay for ever
+        pool_recycle=600,
         json_serializer=lambda value: orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode(),
         json_deserializer=orjson.loads,
         hide_parameters=True,
