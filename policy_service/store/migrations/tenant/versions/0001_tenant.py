@@ -93,12 +93,15 @@ def _create_parts() -> None:
 
 
 def _create_trail() -> None:
+    # without row ids: by one, `REPLACE` takes the place of a row whose key it doesn't name, and no trigger sees it
+    bare = {"sqlite_with_rowid": False}
     op.create_table(
         "trail_entry",
         sa.Column("account_id", Name, nullable=False),
         sa.Column("id", Name, nullable=False),
         sa.Column("body", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("account_id", "id", name="pk_trail_entry"),
+        **bare,
     )
     op.create_table(
         "trail_link",
@@ -113,6 +116,7 @@ def _create_trail() -> None:
             ["trail_entry.account_id", "trail_entry.id"],
             name="fk_trail_link_trail_entry",
         ),
+        **bare,
     )
     op.create_table(
         "trail_head",
@@ -122,6 +126,7 @@ def _create_trail() -> None:
         sa.Column("at", sa.BigInteger, nullable=False),
         sa.Column("signature", sa.LargeBinary, nullable=False),
         sa.PrimaryKeyConstraint("account_id", "seq", name="pk_trail_head"),
+        **bare,
     )
 
 
