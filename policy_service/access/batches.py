@@ -39,6 +39,5 @@ def _write(changes: Changes, kind: Kind, item: Draft | RequestError) -> Written 
             asset = write(changes, edit)
     except _OF_ONE as error:
         del changes.made[told:]
-        changes.judge.forget()
         return error
     return written(changes.judge, asset, created=edit.before is None)

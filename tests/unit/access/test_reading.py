@@ -95,11 +95,11 @@ def test_a_cursor_is_for_who_asked_what(desk: Desk) -> None:
     assert desk.ask("bob", "GET", "/relationships", query=f"type=host&cursor={quote(cursor)}").status == 400
     for broken in (cursor[:-2], cursor[::-1], "B" + cursor[1:], "x", "%00", "A" * 2_000, "é"):
         assert desk.ask("bob", "GET", "/entities", query=f"type=host&cursor={quote(broken)}").status == 400
-    # another key of the same subject
-    desk.keys.find = lambda token, **_: Caller(  # type: ignore[method-assign]
-        "acme", "another", frozenset({"read"}), Thing("user", "bob")
-    )
-    assert desk.ask("bob", "GET", "/entities", query=own).status == 400
+    # another key of the same subject, and the same key in another's name
+    for key, subject, status in (("another", "bob", 400), ("key-bob", "eve", 400), ("key-bob", "bob", 200)):
+        caller = Caller("acme", key, frozenset({"read"}), Thing("user", subject))
+        desk.keys.find = lambda token, found=caller, **_: found  # type: ignore[method-assign]
+        assert desk.ask("bob", "GET", "/entities", query=own).status == status
 
 
 def test_a_list_says_when_the_policies_changed_on_the_way(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,7 @@ def test_paths(path: str, target: Target) -> None:
         "/relationships:batch",
         "/relationships/a/walk",
         "/entities/" + "a" * 65,
-    ],  # fmt: skip
+    ],
 )
 def test_what_is_not_served(path: str) -> None:
     with pytest.raises(NotFound):
