@@ -76,9 +76,8 @@ def refuse_power(engine: Engine) -> None:
     if not usable:
         raise Refused("the role of DATABASE_URL may not use the tables, run `policy-service db upgrade`")
     for table, privilege in sorted(privileges - _GRANTED):
-        raise Refused(
-            f"the role of DATABASE_URL may {privilege} `{table}`: revoke it, or run `policy-service db upgrade`"
-        )
+        what = f"the role of DATABASE_URL has the privilege {privilege} on `{table}`"
+        raise Refused(f"{what}, revoke it or run `policy-service db upgrade`")
     if unprotected:
         raise Refused(f"the table `{unprotected[0]}` has no row level security of ours, restore its policy `account`")
 
