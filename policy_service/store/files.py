@@ -7,6 +7,7 @@ opened again by the next session; one that is gone is a failure, never an empty 
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -76,6 +77,8 @@ class Files:
                 return
             fresh = path.with_suffix(".new")
             remove_files(fresh)
+            # 0600 whatever the umask, for a folder's mode is lost when a file is copied out of it
+            os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
             file = File(fresh, [key], create=True)
             try:
                 self._upgrade(file, account, fresh=True)

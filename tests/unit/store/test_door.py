@@ -79,3 +79,12 @@ def test_bulk_inserts_are_checked(filled: Store) -> None:
     row = {key: value for key, value in vars(make_row("3", account_id="globex")).items() if not key.startswith("_")}
     with pytest.raises(ForeignRowError), filled.session("acme", write=True) as session:
         session.execute(insert(EntityRow), [row])
+
+
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+def test_files_are_their_owner_s_alone(filled: Store, place: Place) -> None:
+    with filled.session("acme") as session:
+        assert session.execute(text("SELECT 1")).scalar() == 1
+        files = [path for path in (place.settings.data / "store").rglob("*") if path.is_file()]
+    assert {path.name for path in files} >= {"control.db", "acme.db", "acme.db-wal", "acme.db-shm", "service.json"}
+    assert {oct(path.stat().st_mode & 0o777) for path in files} == {"0o600"}
