@@ -79,6 +79,8 @@ class Opener:
         `NoKey` where the keyring can't open the key, `StoreFailed` where that can't be known now.
         """
         if not isinstance(line.body, str):
+            if line.time >= self._sealed_since(line.tenant):
+                raise ValueError("the record is not sealed, as all are since its tenant has a key: somebody wrote it")
             self.clear += 1
             return line.body
         sealed = binascii.a2b_base64(line.body, strict_mode=True)
@@ -102,6 +104,10 @@ class Opener:
             if self._made_on(line):
                 raise
             return None
+
+    def _sealed_since(self, tenant: str) -> str:
+        """When the tenant's first key was made; after every time where it has none."""
+        return min((instant(row.created_on / 1000) for row, _ in self._keys.all(tenant)), default="~")
 
     def _made_on(self, line: Line) -> str:
         """When the key was made that would open this line now; empty where there is none."""

@@ -166,7 +166,7 @@ class TestDamage:
     def test_lines_of_before_are_read_and_told(self, folder: Path, open_log: OPEN) -> None:
         open_log().write([at(1)])
         with only(folder).open("ab") as file:
-            file.writelines(CLEAR % b'{"time":"2025","request":"old"}' for _ in range(2))
+            file.writelines(CLEAR % b'{"time":"2019","request":"old"}' for _ in range(2))
         reports: list[str] = []
         assert ids(read(folder, KEYS, report=reports.append)) == ["1", "old", "old"]
         assert len(reports) == 1

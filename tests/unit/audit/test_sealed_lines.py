@@ -176,6 +176,12 @@ class TestKeys:
 
     def test_lines_from_before_bodies_were_sealed_are_read(self) -> None:
         opener = Opener(KEYS)
-        body = opener.open(read_line(CLEAR % b'{"time":"2026","n":0.10,"big":%d}' % 2**70))
-        assert str(body) == str({"time": "2026", "n": Decimal("0.10"), "big": 2**70})
+        body = opener.open(read_line(CLEAR % b'{"time":"2019","n":0.10,"big":%d}' % 2**70))
+        assert str(body) == str({"time": "2019", "n": Decimal("0.10"), "big": 2**70})
         assert opener.clear == 1
+
+    def test_a_line_that_is_not_sealed_is_none_of_a_time_when_all_were(self) -> None:
+        opener = Opener(make_keys(2, made_on=1_577_836_800_000))
+        with pytest.raises(ValueError, match="the record is not sealed"):
+            opener.open(read_line(CLEAR % b'{"time":"2020-01-01T00:00:00.000000Z"}'))
+        assert opener.clear == 0
