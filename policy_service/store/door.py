@@ -109,7 +109,12 @@ class Store:
             with self.databases.session(SERVICE) as session:
                 names = select(TenantRow.account_id).where(TenantRow.state.in_(SHUT))
                 found = frozenset(session.scalars(names))
+            before = self._shut[1]
             self._shut = now + STATE_SECONDS, found
+            for tenant in found - before:
+                # nobody asks for it any more, and what is erased is to be in no process's hands either
+                self.keys.forget(tenant)
+                self.databases.close(tenant)
         return found
 
     def look(self, tenant: str) -> State | None:

@@ -7,9 +7,11 @@ from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from policy_service.errors import NoStore, PolicyServiceError
+from policy_service.store import door
 from policy_service.store.control import State
 from policy_service.store.door import Store
-from policy_service.store.lives import set_state
+from policy_service.store.files import Files
+from policy_service.store.lives import drop_store, set_state
 from policy_service.store.sessions import ForeignRowError
 from policy_service.store.tables import EntityRow
 from tests.stores import Place
@@ -88,3 +90,20 @@ def test_files_are_their_owner_s_alone(filled: Store, place: Place) -> None:
         files = [path for path in (place.settings.data / "store").rglob("*") if path.is_file()]
     assert {path.name for path in files} >= {"control.db", "acme.db", "acme.db-wal", "acme.db-shm", "service.json"}
     assert {oct(path.stat().st_mode & 0o777) for path in files} == {"0o600"}
+
+
+def test_what_is_shut_is_let_go_of_by_every_process(
+    filled: Store, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "STATE_SECONDS", 0.0)
+    with filled.session("acme") as session:
+        assert session.execute(select(func.count()).select_from(EntityRow)).scalar() == 1
+    filled.keys.active("acme")
+    assert filled.shut() == frozenset()
+    with place.as_owner() as owner:
+        drop_store(owner, "acme")
+        set_state(owner, "acme", State.ERASED)
+    assert filled.shut() == {"acme"}
+    assert "acme" not in filled.keys._held
+    if isinstance(filled.databases, Files):
+        assert "acme" not in filled.databases._files
