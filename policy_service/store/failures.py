@@ -43,7 +43,7 @@ def translated(name: str) -> Iterator[None]:
         raise explain(name, error.orig or error) from error
     except PoolTimeoutError as error:
         raise StoreFailed(f"{name} has no connection free, try again") from error
-    except (dbapi2.Error, psycopg.Error) as error:
+    except (dbapi2.Error, dbapi2.Warning, psycopg.Error) as error:
         raise explain(name, error) from error
     except SQLAlchemyError as error:
         raise StoreFailed(f"{name} can't be used: {type(error).__name__}") from error

@@ -57,8 +57,8 @@ class Files:
         """A session on the file of an account; committed at the end where it is to `write`."""
         with self.gate(account).shared():
             file = self._find(account)
-            start = _begin_writing if write else _begin_reading
-            with translated(_name(account)), TenantSession(file.engine, account, start) as session:
+            engine, start = (file.writer, _begin_writing) if write else (file.reader, _begin_reading)
+            with translated(_name(account)), TenantSession(engine, account, start) as session:
                 yield session
                 if write:
                     session.commit()
@@ -150,14 +150,14 @@ class Files:
         histories: tuple[migrate.History, ...] = ("control", "tenant") if account == SERVICE else ("tenant",)
         name = _name(account)
         with translated(name):
-            with file.engine.begin() as connection:
+            with file.reader.begin() as connection:
                 begin(connection, write=False)
                 if not fresh and not migrate.has_begun(connection, histories[-1]):
                     # SQLite takes a file that was cut to nothing for a new database, whatever the key
                     raise StoreFailed(f"{name}: the file is damaged, its tables are gone, restore it from a backup")
                 if all(migrate.is_current(connection, history, name) for history in histories):
                     return
-            with file.engine.begin() as connection:
+            with file.writer.begin() as connection:
                 begin(connection, write=True)
                 for history in histories:
                     migrate.upgrade(connection, history, name, account)

@@ -56,7 +56,7 @@ def _look(store: Store, files: Files, tenant: str) -> Database:
                 return Database(tenant, Standing.BROKEN, f"{path} is gone, restore it from a backup")
             file = File(path, order_keys(store.keys.all(tenant)))
             try:
-                with file.engine.begin() as connection:
+                with file.reader.begin() as connection:
                     begin(connection, write=False)
                     current = migrate.is_current(connection, "tenant", name)
             finally:

@@ -69,16 +69,15 @@ def begin(connection: Connection, *, write: bool) -> None:
     """Begin the transaction of a connection of a `File`: without this each statement would be one of its own."""
     # straight to the driver, and no events: what begins a transaction would take as long as what is read in it
     execute = connection.connection.dbapi_connection.execute  # type: ignore[union-attr]
-    held = connection.info
-    if held.get("write") is not write:
-        execute(f"PRAGMA query_only = {'OFF' if write else 'ON'}")
-        held["write"] = write
     # a writer takes its lock at once: one that read first could not wait for another's
     execute("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
 class File:
-    """An open file with a pool of connections; `is_same` tells whether it was replaced since."""
+    """An open file: `reader` and `writer` are pools of connections; `is_same` tells whether it was replaced since.
+
+    They are apart because to turn a connection from one to the other would forget all that was prepared on it.
+    """
 
     def __init__(self, path: Path, keys: Sequence[DataKey], *, create: bool = False) -> None:
         self.path = path
@@ -86,17 +85,19 @@ class File:
         status = os.stat(path)
         self._identity = status.st_dev, status.st_ino
         self._is_settled = False
-        ready = [first]
+        self._ready = [first]
+        self.reader = _make_engine(lambda: self._connect(write=False), size=2)
+        self.writer = _make_engine(lambda: self._connect(write=True), size=1)
 
-        def creator() -> Any:
-            try:
-                connection = ready.pop()
-            except IndexError:
-                connection = connect(path, self.key)
-            connection.set_authorizer(self._authorize)
-            return connection
-
-        self.engine = _make_engine(creator)
+    def _connect(self, *, write: bool) -> Any:
+        try:
+            connection = self._ready.pop()
+        except IndexError:
+            connection = connect(self.path, self.key)
+        if not write:
+            connection.execute("PRAGMA query_only = ON")
+        connection.set_authorizer(self._authorize)
+        return connection
 
     def settle(self) -> None:
         """From now on only rows are read and changed, no table."""
@@ -115,7 +116,10 @@ class File:
 
     def close(self) -> None:
         """Close the connections that nobody uses now; those in use are closed when they are given back."""
-        self.engine.dispose()
+        self.reader.dispose()
+        self.writer.dispose()
+        while self._ready:
+            self._ready.pop().close()
 
 
 def _find_key(path: Path, keys: Sequence[DataKey], create: bool) -> tuple[DataKey, Any]:
@@ -141,7 +145,7 @@ _PATTERN.connect().close()  # the dialect learns what its SQLite can
 _COMPILED: LRUCache[Any, Any] = LRUCache(1_000)
 
 
-def _make_engine(creator: Callable[[], Any]) -> Engine:
-    pool = QueuePool(creator, pool_size=2, max_overflow=30, timeout=BUSY_SECONDS, dialect=_PATTERN.dialect)
+def _make_engine(creator: Callable[[], Any], size: int) -> Engine:
+    pool = QueuePool(creator, pool_size=size, max_overflow=30, timeout=BUSY_SECONDS, dialect=_PATTERN.dialect)
     engine = Engine(pool, _PATTERN.dialect, _PATTERN.url, hide_parameters=True)
     return engine.execution_options(compiled_cache=_COMPILED)
