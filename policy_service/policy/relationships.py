@@ -64,6 +64,9 @@ def parse_relationships(path: str, text: str) -> tuple[dict[str, Drawing], list[
     findings: list[Finding] = []
     for kind, told in types.items():
         try:
+            if not kind.isprintable() or not kind:
+                # no asset has it, and not every database can be asked for it
+                raise ValueError("this is no type, write letters, digits and `_`")
             drawings[kind] = _read_drawing(told, document.line(("relationships", kind)))
         except ValueError as error:
             findings.append(Finding(path, document.line(("relationships", kind)), f"`{kind}`: {error}"))

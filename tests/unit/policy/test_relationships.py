@@ -55,6 +55,8 @@ def test_nothing_may_be_drawn(text: str) -> None:
         ("relationships:\n  owns: {attribute: {on: to, name: tenant}}\n", 2, "the entity's own or the service's"),
         ("relationships:\n  owns: {attribute: {on: to, name: x, of: y}}\n", 2, "`of` is nothing"),
         ("relationships: *x\n", 1, "alias"),
+        ('relationships:\n  "a\\0b": {parent: to}\n', 2, "this is no type"),
+        ("relationships:\n  '': {parent: to}\n", 2, "this is no type"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(text: str, line: int, told: str) -> None:
