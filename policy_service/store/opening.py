@@ -102,7 +102,7 @@ def _open_files(settings: Settings) -> Store:
 
         def find_keys(account: str) -> Sequence[DataKey]:
             keys.forget(account)
-            return order_keys(keys.all(account))
+            return file_keys(keys.all(account))
 
         files = Files(folder, settings.stores, find_keys)
         table = KeyTables(own, files.control)
@@ -112,6 +112,14 @@ def _open_files(settings: Settings) -> Store:
         store.look(SERVICE)
         mark.unlink(missing_ok=True)
     return store
+
+
+def file_keys(rows: Iterable[tuple[KeyRow, DataKey]]) -> list[DataKey]:
+    """The keys by which the file of an account is opened and written: the active one, then the pending one.
+
+    No old one: whoever knows a key that leaked, and was changed for that, could put a file of his own there.
+    """
+    return order_keys((row, key) for row, key in rows if row.state is not KeyState.OLD)
 
 
 def order_keys(rows: Iterable[tuple[KeyRow, DataKey]]) -> list[DataKey]:

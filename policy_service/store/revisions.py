@@ -10,7 +10,7 @@ from policy_service.errors import NoKey, Refused, StoreFailed
 from policy_service.store import migrate
 from policy_service.store.door import Store
 from policy_service.store.files import Files
-from policy_service.store.opening import order_keys
+from policy_service.store.opening import file_keys
 from policy_service.store.sqlcipher import File, begin
 from policy_service.store.upgrading import list_tenants
 
@@ -54,7 +54,7 @@ def _look(store: Store, files: Files, tenant: str) -> Database:
             path = files.path(tenant)
             if not path.exists():
                 return Database(tenant, Standing.BROKEN, f"{path} is gone, restore it from a backup")
-            file = File(path, order_keys(store.keys.all(tenant)))
+            file = File(path, file_keys(store.keys.all(tenant)))
             try:
                 with file.reader.begin() as connection:
                     begin(connection, write=False)

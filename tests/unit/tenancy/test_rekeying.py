@@ -202,6 +202,20 @@ class TestFiles:
         with owner.session("acme") as session:
             assert len(session.scalars(select(RelationshipRow.id)).all()) == 1
 
+    def test_a_file_of_an_old_key_is_opened_by_another_rekey_alone(self, estate: Estate, owner: Store) -> None:
+        estate.furnish(owner, "acme")
+        path = estate.settings.data / "store" / "tenants" / "acme.db"
+        owner.databases.close("acme")
+        before = path.read_bytes()
+        assert run(owner) == 2
+        owner.databases.close("acme")
+        path.with_name("copy").write_bytes(before)
+        path.with_name("copy").replace(path)
+        with pytest.raises(NoKey, match="its key is wrong"):
+            read_ssn(estate, owner)
+        assert run(owner) == 3
+        assert read_ssn(estate, owner) == "078-05-1120"
+
     @pytest.mark.parametrize("step", ["_switch", "rekey_file"])
     def test_one_that_was_stopped_is_finished_with_the_same_key(
         self, estate: Estate, owner: Store, monkeypatch: pytest.MonkeyPatch, step: str
