@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -26,7 +27,11 @@ from policy_service.tenancy.exporting import export
 from policy_service.tenancy.importing import Imported, import_file
 from tests.stores import Place
 
-POLICIES = Path(__file__).resolve().parents[3] / "policies"
+SCHEMA = Path(__file__).resolve().parents[3] / "policies" / "schema.cedarschema"
+# the platform's layer is large and nothing is asked of it here
+POLICY = '@id("all")\npermit (principal, action == PolicyService::Action::"read", resource);\n'
+
+SETTINGS = "name: T\nrestricted: [ssn]\n"
 
 LINES: tuple[Mapping[str, Any], ...] = (
     # relationships may come first
@@ -102,7 +107,7 @@ class Estate:
 
     def furnish(self, store: Store, tenant: str) -> None:
         """Make a tenant that has entities, a relationship, versions, a tombstone, restricted properties and a trail."""
-        self.write(tenant, "tenant.yaml", "name: T\nrestricted: [ssn]\n")
+        self.write(tenant, "tenant.yaml", SETTINGS)
         create(self.settings, store, tenant)
         self.import_(store, tenant, self.write_lines(*LINES))
         self.import_(store, tenant, self.write_lines({**LINES[3], "displayName": "One"}))
@@ -116,7 +121,11 @@ class Estate:
 def make_estate(place: Place, root: Path) -> Estate:
     """An estate without tenants."""
     (root / "tenants").mkdir()
-    return Estate(place, replace(place.settings, policies=POLICIES, tenants=root / "tenants"), root)
+    policies = root / "policies"
+    policies.mkdir()
+    (policies / "all.cedar").write_text(POLICY)
+    shutil.copy(SCHEMA, policies)
+    return Estate(place, replace(place.settings, policies=policies, tenants=root / "tenants"), root)
 
 
 def acts(store: Store, account: str = SERVICE) -> list[tuple[str, dict[str, Any]]]:

@@ -16,26 +16,38 @@ from policy_service.assets import entities, restricted
 from policy_service.assets.inventory import open_inventory
 from policy_service.audit.sealer import seal
 from policy_service.audit.trail_check import verify
+from policy_service.config import Settings
 from policy_service.errors import Conflict, Refused
 from policy_service.store.control import State
 from policy_service.store.door import Store
 from policy_service.store.lives import begin_store
 from policy_service.store.tables import BlindRow, ElementRow, EntityRow, TrailHeadRow
 from policy_service.tenancy import copies, restoring
+from policy_service.tenancy.creating import create
 from policy_service.tenancy.erasing import erase
 from policy_service.tenancy.lines import Tally, kind_of
 from policy_service.tenancy.suspending import suspend
-from tests.stores import KINDS, make_place
-from tests.unit.tenancy.estates import LINES, Estate, acts, make_estate
+from tests.stores import KINDS, Place, make_place
+from tests.unit.tenancy.estates import LINES, SETTINGS, Estate, acts, make_estate
+
+
+@pytest.fixture(scope="module")
+def export(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The export of a furnished tenant, made elsewhere."""
+    folder = tmp_path_factory.mktemp("export")
+    elsewhere = make_estate(Place("sqlite", Settings(data=folder / "data")), folder)
+    with elsewhere.owner() as store:
+        elsewhere.furnish(store, "acme")
+        elsewhere.export(store, "acme", folder / "acme.ndjson")
+    return (folder / "acme.ndjson").read_bytes()
 
 
 @pytest.fixture
-def exported(estate: Estate, owner: Store) -> Path:
-    """The export of a furnished tenant, which is erased then."""
-    estate.furnish(owner, "acme")
+def exported(estate: Estate, export: bytes) -> Path:
+    """The file, and the tenant's folder, which was brought along."""
+    estate.write("acme", "tenant.yaml", SETTINGS)
     path = estate.root / "acme.ndjson"
-    estate.export(owner, "acme", path)
-    erase(estate.settings, owner, "acme")
+    path.write_bytes(export)
     return path
 
 
@@ -134,10 +146,10 @@ def test_imported_twice_it_is_there_already(estate: Estate, owner: Store, export
 
 
 def test_over_another_store_it_is_refused(estate: Estate, owner: Store, exported: Path) -> None:
-    estate.furnish(owner, "acme")
+    create(estate.settings, owner, "acme")
     with pytest.raises(Conflict, match="`acme` has a store that is not the exported one"):
         estate.import_(owner, "acme", exported)
-    assert len(acts(owner, "acme")) == 3
+    assert len(acts(owner, "acme")) == 1
 
 
 def test_what_a_killed_run_left_is_not_in_the_way(estate: Estate, owner: Store, exported: Path) -> None:
@@ -240,30 +252,25 @@ def test_what_is_not_whole_changes_nothing(
     before = acts(owner)
     with pytest.raises(Refused, match=sentence):
         estate.import_(owner, "acme", exported)
-    assert owner.look("acme") is State.ERASED
+    assert owner.look("acme") is None
     assert acts(owner) == before
-    assert owner.key_table.read("acme") == []
     assert not (estate.settings.data / "store" / "tenants" / "acme.db").exists()
 
 
-def test_a_database_that_refuses_a_row_is_left_as_it_was(estate: Estate, owner: Store, exported: Path) -> None:
+@pytest.mark.parametrize("erased", [False, True])
+def test_a_database_that_refuses_a_row_is_left_as_it_was(
+    estate: Estate, owner: Store, exported: Path, erased: bool
+) -> None:
+    if erased:
+        create(estate.settings, owner, "acme")
+        erase(estate.settings, owner, "acme")
     double(exported)
     with pytest.raises(Refused, match="something stands twice"):
         estate.import_(owner, "acme", exported)
-    assert owner.look("acme") is State.ERASED
-    assert [action for action, _ in acts(owner)] == ["create", "export", "erase", "erased"]
-
-
-@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
-def test_a_name_that_was_never_made_stays_unmade(estate: Estate, owner: Store, exported: Path) -> None:
-    double(exported)
-    estate.root.joinpath("other").mkdir()
-    with make_place("sqlite", estate.root / "other", None) as place:  # type: ignore[arg-type]
-        elsewhere = make_estate(place, estate.root / "other")
-        with elsewhere.owner() as store:
-            with pytest.raises(Refused):
-                elsewhere.import_(store, "acme", exported)
-            assert store.look("acme") is None
+    assert owner.look("acme") is (State.ERASED if erased else None)
+    # without a store a tenant has a key for what is recorded of it, and none once it is erased
+    assert bool(owner.key_table.read("acme")) is not erased
+    assert [action for action, _ in acts(owner)] == (["create", "erase", "erased"] if erased else [])
 
 
 def test_under_another_name_it_is_refused(estate: Estate, owner: Store, exported: Path) -> None:
@@ -286,7 +293,7 @@ def test_policies_that_do_not_load_are_told_before_anything_is_made(
     with pytest.raises(Refused, match="mend what is wrong with them") as refused:
         estate.import_(owner, "acme", exported)
     assert refused.value.findings
-    assert owner.look("acme") is State.ERASED
+    assert owner.look("acme") is None
 
 
 def test_a_tenant_moves_to_the_other_database_and_back(tmp_path: Path, request: pytest.FixtureRequest) -> None:
