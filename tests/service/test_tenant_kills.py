@@ -30,7 +30,7 @@ from tests.unit.tenancy.estates import LINES, Estate, acts, make_estate
 
 Act = Callable[[Estate, Store], object]
 # how often each act is killed
-POINTS = {"sqlite": 8, "postgresql": 4}
+POINTS = {"sqlite": 7, "postgresql": 3}
 
 
 @pytest.fixture
