@@ -43,6 +43,16 @@ def drawn_on(judge: Judge, asset: Asset) -> Iterator[Uid]:
         yield ends[drawing.attribute.on]
 
 
+def drawn_between(judge: Judge, asset: Asset) -> frozenset[Uid]:
+    """The ends of a relationship whose `update` it takes to make or delete it.
+
+    These are what it is a fact of, and a parent too: who may change himself must not join what others keep.
+    """
+    drawing = judge.bundle.relationships.get(asset.type)
+    both = (asset.from_, asset.to) if drawing is not None and drawing.parent is not None else ()
+    return frozenset(drawn_on(judge, asset)) | {end for end in both if end is not None}
+
+
 @contextmanager
 def changing(judge: Judge, things: Collection[Uid]) -> Iterator[None]:
     """To change what is stored, and entities by it, one needs `update` on those, before the block and after it."""

@@ -17,6 +17,7 @@ from policy_service.access.rights import (
     authorize_delete,
     authorize_update,
     changing,
+    drawn_between,
     drawn_on,
 )
 from policy_service.access.sight import find, is_seen, see_ends
@@ -125,7 +126,7 @@ def remove(service: Service, asker: Asker, kind: Kind, id_: str, guard: Guard) -
         judge = changes.judge
         before = _find(changes, kind, id_, guard)
         reasons = authorize_delete(judge, before)
-        others = _find_taken(judge, before) if kind == "entity" else frozenset(drawn_on(judge, before))
+        others = _find_taken(judge, before) if kind == "entity" else drawn_between(judge, before)
         with changing(judge, others):
             edits = _ROOMS[kind].remove(judge.inventory, before, changes.millis)
         changes.add(edits, reasons)
@@ -175,7 +176,7 @@ def write(changes: Changes, edit: Edit) -> Asset:
     reasons = authorize_create(judge, after) if edit.before is None else authorize_update(judge, edit.before, after)
     if edit.changes:
         # the ends of a relationship stay what they are, so only a new one changes them
-        with changing(judge, frozenset(drawn_on(judge, after)) if edit.before is None else ()):
+        with changing(judge, drawn_between(judge, after) if edit.before is None else ()):
             _ROOMS[after.kind].store(judge.inventory, edit)
         changes.add([edit], reasons)
     return after

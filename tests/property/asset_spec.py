@@ -168,10 +168,10 @@ class Inventory:
             return Told(403)
         if draft.type == "zone" or (item.ends and not self._may_be_drawn(draft.type, *item.ends)):
             return Told(409)
-        if not self._may_draw(who, [item]):
+        if not self._may_draw(who, [item]) or not self._may_part(who, item):
             return Told(403)
         self.items[ref] = item
-        if not self._may_draw(who, [item]):
+        if not self._may_draw(who, [item]) or not self._may_part(who, item):
             del self.items[ref]
             return Told(403)
         self.versions[ref] = version
@@ -206,10 +206,10 @@ class Inventory:
             return Told(403)
         gone = [before, *(item for item in self.relationships() if item.ends and before.ref in item.ends)]
         held = dict(self.items)
-        allowed = self._may_draw(who, gone, before.ref)
+        allowed = self._may_draw(who, gone, before.ref) and self._may_part(who, before)
         for item in gone:
             del self.items[item.ref]
-        if not allowed or not self._may_draw(who, gone, before.ref):
+        if not allowed or not self._may_draw(who, gone, before.ref) or not self._may_part(who, before):
             self.items = held
             return Told(403)
         return Told(204, None, len(gone))
@@ -263,6 +263,10 @@ class Inventory:
         sides = {"owns": 1, "lies_in": 0}
         drawn_on = {item.ends[sides[item.type]] for item in items if item.ends and item.type in sides}
         return all(self.may(who, "update", ref) for ref in drawn_on - {but})
+
+    def _may_part(self, who: str, item: Item) -> bool:
+        """Whether the parent that this relationship draws may be updated as it is now."""
+        return item.ends is None or item.type != "lies_in" or self.may(who, "update", item.ends[1])
 
 
 def sort(item: Item) -> Item:

@@ -36,8 +36,14 @@ def own(desk: Desk) -> Desk:
 def test_drawing_needs_update_on_what_it_changes(own: Desk, kind: str) -> None:
     mine, other = own.make("mine", open=True, mine=True), own.make("other", open=True)
     assert own.ask("bob", "POST", "/relationships", relationship("r", mine, other, kind)).status == 403
+    if kind == "holds":
+        assert own.ask("bob", "POST", "/relationships", relationship("r", other, mine, kind)).status == 403
+        own.ask("ada", "PATCH", f"/entities/{other}", {"mine": True})
     made = own.ask("bob", "POST", "/relationships", relationship("r", other, mine, kind))
     assert made.status == 201
+    if kind == "holds":
+        own.ask("ada", "PATCH", f"/entities/{other}", {"mine": None})
+        assert own.ask("bob", "DELETE", f"/relationships/{made.id}").status == 403
     own.ask("ada", "PATCH", f"/entities/{mine}", {"mine": None})
     assert own.ask("bob", "DELETE", f"/relationships/{made.id}").status == 403
     assert own.ask("bob", "DELETE", f"/entities/{other}").status == 403
@@ -45,6 +51,27 @@ def test_drawing_needs_update_on_what_it_changes(own: Desk, kind: str) -> None:
     own.ask("ada", "PATCH", f"/entities/{mine}", {"mine": True})
     assert own.ask("bob", "DELETE", f"/entities/{other}").status == 204
     assert own.ask("ada", "GET", f"/relationships/{made.id}").status == 404
+
+
+def test_nobody_joins_what_others_keep(desk: Desk) -> None:
+    """To update oneself and to draw relationships is not enough to be in a group that opens doors."""
+    files = {
+        "relationships.yaml": "relationships:\n  in_team: {parent: to}\n",
+        "own.cedar": """
+@id("self") permit(principal, action == PolicyService::Action::"update", resource) when { principal == resource };
+@id("joins") permit(principal, action == PolicyService::Action::"create", resource is in_team);
+@id("sees") permit(principal, action == PolicyService::Action::"read", resource) unless { resource is vault };
+@id("door") permit(principal, action, resource is vault) when { principal has tenant && principal in team::"TEAM" };
+""",
+    }
+    desk.write_files(files)
+    team, person, vault = desk.make("t", "team"), desk.make("p", "person"), desk.make("v", "vault")
+    desk.write_files({**files, "own.cedar": files["own.cedar"].replace("TEAM", team)})
+    who = f"person:{person}"
+    assert desk.ask(who, "POST", "/relationships", relationship("r", person, team, "in_team")).status == 403
+    assert desk.ask(who, "GET", f"/entities/{vault}").status == 404
+    desk.relate("r", person, team, "in_team")
+    assert desk.ask(who, "GET", f"/entities/{vault}").status == 200
 
 
 def test_a_relationship_that_draws_nothing_needs_no_update(own: Desk) -> None:
