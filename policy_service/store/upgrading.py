@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 from sqlalchemy import Connection, Engine, func, select
 
@@ -33,10 +34,10 @@ def upgrade(settings: Settings, report: Report) -> int:
     engine = open_admin_engine()
     try:
         with translated("the database"):
-            with engine.begin() as connection:
+            with _one_at_a_time(engine) as connection:
                 _upgrade_database(connection)
             _install_service_key(settings, engine)
-            with engine.begin() as connection:
+            with _one_at_a_time(engine) as connection:
                 powers.grant(connection, url.username)
     finally:
         engine.dispose()
@@ -44,8 +45,15 @@ def upgrade(settings: Settings, report: Report) -> int:
     return 1
 
 
+@contextlib.contextmanager
+def _one_at_a_time(engine: Engine) -> Iterator[Connection]:
+    """A transaction that waits for that of another upgrade: PostgreSQL changes no right in two at once."""
+    with engine.begin() as connection:
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        yield connection
+
+
 def _upgrade_database(connection: Connection) -> None:
-    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
     connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {powers.SCHEMA}")
     for history in ("control", "tenant"):
         migrate.upgrade(connection, history, "the database")
@@ -56,7 +64,7 @@ def _install_service_key(settings: Settings, engine: Engine) -> None:
     databases = postgres.Postgres(engine, lambda: b"")  # no context can be signed yet, and none is needed
     keyring = open_keyring(settings, create=not own.read(SERVICE))
     key = DataKeys(KeyTables(own, databases.session), keyring).active(SERVICE)
-    with engine.begin() as connection:
+    with _one_at_a_time(engine) as connection:
         context.install_key(connection, key)
 
 
