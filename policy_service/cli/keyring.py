@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from policy_service.audit.trail import Change, Origin, note
-from policy_service.cli.options import read_settings, with_settings
+from policy_service.cli.options import read_settings, require_store, with_settings
 from policy_service.cli.output import Commands, print_json, print_table
 from policy_service.cli.trail_text import counting
 from policy_service.config import Settings
@@ -98,7 +98,9 @@ def rekey(tenant: str, **given: Any) -> None:
     On files the tenant is shut meanwhile, about a second for 100 MB, and there must be room for a copy. What was
     interrupted is finished by running it again.
     """
-    store = open_admin_store(read_settings(given))
+    settings = read_settings(given)
+    require_store(settings)
+    store = open_admin_store(settings)
     try:
         with counting("resealing") as report:
             version = rekey_tenant(store, tenant, lambda step: click.echo(f"{step}…", err=True), report)

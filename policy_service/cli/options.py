@@ -12,6 +12,7 @@ import click
 from policy_service import config
 from policy_service.config import PREFIX, Settings
 from policy_service.errors import Refused
+from policy_service.store.opening import is_made
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -81,3 +82,9 @@ def require_folders(settings: Settings, *names: str) -> None:
         folder = getattr(settings, name)
         if not folder.is_dir():
             raise Refused(f"there is no folder {folder}, name the right one with --{name}")
+
+
+def require_store(settings: Settings) -> None:
+    """See that there is a store: to open one in the wrong folder would make it, and a keyring, and find it empty."""
+    if not is_made(settings):
+        raise Refused(f"there is no store in {settings.data}, name the data folder of `serve` with --data")

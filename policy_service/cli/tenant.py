@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from policy_service.cli.options import FILES, read_settings, require_folders, with_settings
+from policy_service.cli.options import FILES, read_settings, require_folders, require_store, with_settings
 from policy_service.cli.output import Commands
 from policy_service.cli.trail_text import counting, writing
 from policy_service.config import Settings
@@ -72,9 +72,11 @@ def tenant() -> None:
 
 
 @contextlib.contextmanager
-def opened(given: dict[str, Any]) -> Iterator[tuple[Settings, Store]]:
-    """The settings and the store as its owner opens it, closed at the end of the block."""
+def opened(given: dict[str, Any], *, make: bool = False) -> Iterator[tuple[Settings, Store]]:
+    """The settings and the store as its owner opens it, made where there is none if `make`, closed after the block."""
     settings = read_settings(given)
+    if not make:
+        require_store(settings)
     store = open_admin_store(settings)
     try:
         yield settings, store
@@ -87,7 +89,7 @@ def opened(given: dict[str, Any]) -> Iterator[tuple[Settings, Store]]:
 @with_settings(*FILES)
 def create(name: str, **given: Any) -> None:
     """Make the tenant NAME: a folder with `tenant.yaml` where there is none, then its key and its store."""
-    with opened(given) as (settings, store):
+    with opened(given, make=True) as (settings, store):
         fresh = create_tenant(settings, store, name)
         folder = settings.tenants / name
     said = f"{folder / 'tenant.yaml'} is new, put policies beside it" if fresh else f"its policies are in {folder}"
@@ -141,7 +143,7 @@ def import_file(name: str, file: Path, **given: Any) -> None:
     An export makes the store that was exported, where there is none. Any other file has an entity or a relationship
     on each line, as the API takes them, in any order: those that are there are replaced, for a store that is there.
     """
-    with opened(given) as (settings, store), counting("importing") as report:
+    with opened(given, make=True) as (settings, store), counting("importing") as report:
         done = importing.import_file(settings, store, name, file, report)
     if done.already:
         click.echo(f"the tenant `{name}` is already as {file} has it, nothing was changed", err=True)
@@ -183,7 +185,7 @@ def erase(name: str, yes: bool, **given: Any) -> None:
     """
     if not yes and click.prompt(f"everything of `{name}` is destroyed, type its name to go on", err=True) != name:
         raise click.UsageError("that is another name, nothing was erased")
-    with opened(given) as (settings, store):
+    with opened(given, make=True) as (settings, store):
         held = erase_tenant(settings, store, name)
         folder = settings.tenants / name
     if held is None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,7 +17,7 @@ from policy_service.audit.sealer import seal
 from policy_service.audit.trail_check import verify
 from policy_service.audit.trail_export import export, read_published, write_head
 from policy_service.audit.trail_pages import read_entries, read_last_head
-from policy_service.cli.options import F, read_settings, with_settings
+from policy_service.cli.options import F, read_settings, require_store, with_settings
 from policy_service.cli.output import Commands, console, print_json, visible
 from policy_service.cli.times import read_time
 from policy_service.cli.trail_text import counting, print_report, read_body, shape_report, write_entry, writing
@@ -53,7 +54,7 @@ def trail() -> None:
 
 def _with_account(command: F) -> F:
     service = click.option("--service", is_flag=True, help="The trail of the service itself, not of a tenant.")
-    return click.argument("tenant", required=False)(service(with_settings("data")(command)))
+    return click.argument("tenant", required=False)(service(with_settings("data", "keyring")(command)))
 
 
 def _account(tenant: str | None, service: bool) -> str:
@@ -63,8 +64,10 @@ def _account(tenant: str | None, service: bool) -> str:
 
 
 @contextlib.contextmanager
-def _opened(data: Path | None) -> Iterator[Store]:
-    store = open_store(read_settings({"data": data})).admit_suspended()
+def _opened(given: dict[str, Any]) -> Iterator[Store]:
+    settings = read_settings(given)
+    require_store(settings)
+    store = open_store(settings).admit_suspended()
     try:
         yield store
     finally:
@@ -79,12 +82,12 @@ def _opened(data: Path | None) -> Iterator[Store]:
 @click.option("--until", metavar="TIME", callback=read_time, help="Before this time, written likewise.")
 @click.option("--json", "as_json", is_flag=True, help="Print whole entries, one JSON object a line.")
 def show(
-    tenant: str | None, service: bool, data: Path | None, since: datetime | None, until: datetime | None, as_json: bool
+    tenant: str | None, service: bool, since: datetime | None, until: datetime | None, as_json: bool, **given: Any
 ) -> None:
     """Print the changes of TENANT in order of time."""
     account = _account(tenant, service)
     shown = False
-    with _opened(data) as store:
+    with _opened(given) as store:
         for entry in read_entries(store, account, _micros(since) or 0, _micros(until)):
             shown = True
             if as_json:
@@ -105,12 +108,12 @@ def show(
     help="Heads kept elsewhere, or an earlier export: each must be part of the trail still.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
-def verify_trail(tenant: str | None, service: bool, data: Path | None, heads: Path | None, as_json: bool) -> None:
+def verify_trail(tenant: str | None, service: bool, heads: Path | None, as_json: bool, **given: Any) -> None:
     """See whether the trail of TENANT is whole: every link, entry and signature. Exit code 1 where it is not."""
     account = _account(tenant, service)
     with contextlib.ExitStack() as stack:
         lines = stack.enter_context(heads.open(encoding="utf-8", errors="replace")) if heads else ()
-        store = stack.enter_context(_opened(data))
+        store = stack.enter_context(_opened(given))
         _seal_first(store, account)
         published = read_published(account, lines, str(heads)) if heads else ()
         with counting("verifying") as progress:
@@ -126,10 +129,10 @@ def verify_trail(tenant: str | None, service: bool, data: Path | None, heads: Pa
 @trail.command("export", epilog=_EXPORT, short_help="Write a trail as lines of JSON.")
 @_with_account
 @click.option("--out", metavar="FILE", required=True, help="Where to; `-` is standard output.")
-def export_trail(tenant: str | None, service: bool, data: Path | None, out: str) -> None:
+def export_trail(tenant: str | None, service: bool, out: str, **given: Any) -> None:
     """Write the trail of TENANT as lines of JSON that docs/verify_trail.py verifies without this service."""
     account = _account(tenant, service)
-    with _opened(data) as store, writing(out) as write:
+    with _opened(given) as store, writing(out) as write:
         _seal_first(store, account)
         for line in export(store, account, time.time()):
             write(f"{line}\n")
@@ -137,10 +140,10 @@ def export_trail(tenant: str | None, service: bool, data: Path | None, out: str)
 
 @trail.command(epilog=_HEAD, short_help="Print the newest signed head.")
 @_with_account
-def head(tenant: str | None, service: bool, data: Path | None) -> None:
+def head(tenant: str | None, service: bool, **given: Any) -> None:
     """Print the newest signed head of TENANT's trail, to be kept where nobody who can write the store can."""
     account = _account(tenant, service)
-    with _opened(data) as store:
+    with _opened(given) as store:
         seal(store, account, everything=True)
         with store.session(account) as session:
             newest = read_last_head(session, account)

@@ -44,9 +44,9 @@ def test_status_says_what_wraps_what(data: Path) -> None:
     assert "is 0 days old" in run("keyring", "status", "--data", str(data)).stderr
 
 
-@pytest.mark.parametrize("command", ["status", "rotate"])
+@pytest.mark.parametrize("command", ["status", "rotate", "rekey acme"])
 def test_where_there_is_no_keyring_none_is_made(tmp_path: Path, command: str) -> None:
-    result = run("keyring", command, "--data", str(tmp_path))
+    result = run("keyring", *command.split(), "--data", str(tmp_path))
     assert result.exit_code == 2
     assert "there is no" in result.stderr
     assert list(tmp_path.iterdir()) == []

@@ -94,9 +94,10 @@ def test_an_export_is_its_owner_s_alone_and_whole_or_not_at_all() -> None:
     ("arguments", "code", "sentence"),
     [
         (("create", "a_b"), 2, "`a_b` is no tenant's name"),
-        (("suspend", "nobody"), 2, "the tenant `nobody` has no store"),
+        (("suspend", "nobody"), 2, "there is no store in data, name the data folder"),
+        (("resume", "nobody"), 2, "there is no store in data, name the data folder"),
         (("erase", "nobody", "--yes"), 2, "there is no tenant `nobody`"),
-        (("export", "nobody", "--out", "x"), 1, "the tenant `nobody` has no store"),
+        (("export", "nobody", "--out", "x"), 2, "there is no store in data, name the data folder"),
         (("import", "nobody", "no.ndjson"), 2, "`no.ndjson` can't be read"),
         (("list", "--tenants", "nowhere"), 2, "there is no folder nowhere"),
     ],
@@ -105,6 +106,12 @@ def test_a_refusal_is_a_sentence(arguments: tuple[str, ...], code: int, sentence
     result = run("tenant", *arguments)
     assert (result.exit_code, result.stdout) == (code, "")
     assert sentence in result.stderr
+
+
+def test_a_store_in_the_wrong_folder_is_not_made() -> None:
+    for arguments in (("suspend", "acme"), ("resume", "acme"), ("export", "acme", "--out", "x")):
+        assert run("tenant", *arguments).exit_code == 2
+    assert not Path("data").exists()
 
 
 def test_a_bad_line_is_told_with_its_place() -> None:

@@ -168,3 +168,20 @@ def test_an_empty_trail_has_no_head(site: SITE) -> None:
 @pytest.mark.parametrize("arguments", [["show"], ["verify", "acme", "--service"], ["export", "acme"]], ids=" ".join)
 def test_a_call_that_says_too_little_or_too_much_is_2(arguments: list[str]) -> None:
     assert CliRunner().invoke(main, ["trail", *arguments]).exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["show", "verify", "export --out x", "head"])
+def test_a_look_into_the_wrong_folder_makes_no_store(tmp_path: Path, command: str) -> None:
+    data = tmp_path / "data"
+    result = CliRunner().invoke(main, ["trail", *command.split(), "--service", "--data", str(data)])
+    assert result.exit_code == 2
+    assert f"there is no store in {data}, name the data folder of `serve` with --data" in result.stderr
+    assert not data.exists()
+
+
+def test_the_keyring_is_where_it_is_said_to_be(site: SITE, tmp_path: Path) -> None:
+    place, _ = site
+    elsewhere = tmp_path / "elsewhere.json"
+    (place.settings.data / "keyring.json").rename(elsewhere)
+    assert "there is no" in run(site, "show", "acme").stderr
+    assert run(site, "show", "acme", "--keyring", str(elsewhere)).exit_code == 0
