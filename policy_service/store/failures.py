@@ -57,6 +57,9 @@ def explain(name: str, error: BaseException) -> StoreFailed | NoKey:
             return NoKey(f"{name} can't be opened: {why}") if "key" in why else StoreFailed(f"{name}: {why}")
     code = getattr(error, "sqlstate", None) or ""
     why = _POSTGRESQL.get(code) or _POSTGRESQL.get(code[:2]) or ""
+    if not why and not code and isinstance(error, psycopg.OperationalError):
+        # no code of the database: it was never reached, or let nobody in
+        why = "no connection to it, see that it runs and that its URL has the right host, database, role and password"
     if not why and "tenant context" in text:
         why = "the tenant's context was refused, see that the clocks of service and database agree"
     return StoreFailed(f"{name}: {why or 'the database refused'}")
