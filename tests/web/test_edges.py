@@ -118,7 +118,7 @@ def fail(*_: Any) -> None:
 def test_where_nobody_knows_who_is_shut_no_key_is_wrong(
     client: Client, site: Site, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
-    monkeypatch.setattr(client.service.store, "state", fail)
+    monkeypatch.setattr(client.service.store, "shut", fail)
     token = site.keys["citadel"] if key == "right" else key
     reply = client.evaluate(ALLOW, authorization=f"Bearer {token}")
     assert (reply.status, "damaged" in reply.json["detail"]) == (503, True)
