@@ -138,3 +138,51 @@ def render_casbin(rule: Rule) -> tuple[str, str]:
     )
     effect = "allow" if rule.effect == "permit" else "deny"
     return model, f"p, {rule.subject or 'any'}, {rule.resource or 'any'}, {rule.action or 'any'}, {effect}\n"
+
+
+# What a store is, for a tenant: a dictionary of its own. Whatever is said about another account finds nothing and
+# changes nothing, and is answered as it would be if there were no other tenant.
+
+REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class Deed:
+    """Something done in a tenant's session, of which `account` and `id` may be another's."""
+
+    act: str
+    account: str
+    id: str
+    name: str
+
+
+def do(mine: dict[str, str], tenant: str, deed: Deed) -> Any:
+    """The answer, or `REFUSED`, after which nothing of the transaction holds; `mine` are names by id, and change."""
+    is_ours = deed.account == tenant
+    there = is_ours and deed.id in mine
+    if deed.act == "read":
+        return mine[deed.id] if there else None
+    if deed.act == "list":
+        return sorted(mine.items())
+    if deed.act == "count":
+        return len(mine)
+    if deed.act in ("add", "put"):
+        if not is_ours or (there and deed.act == "add"):
+            return REFUSED
+        mine[deed.id] = deed.name
+        return None
+    if deed.act in ("change", "remove"):
+        ids = [deed.id] if there else []
+    elif deed.act in ("change_all", "remove_all"):
+        ids = list(mine)
+    else:
+        # `move`: to write another account into a row of one's own
+        ids = [deed.id] if deed.id in mine else []
+        if ids and not is_ours:
+            return REFUSED
+    for id_ in ids:
+        if deed.act.startswith("remove"):
+            del mine[id_]
+        elif deed.act.startswith("change"):
+            mine[id_] = deed.name
+    return len(ids)

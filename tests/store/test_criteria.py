@@ -11,11 +11,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, aliased, load_only, make_transient_to_detached
 
 from policy_service.errors import PolicyServiceError
-from policy_service.store.sessions import ForeignRowError, TenantSession
+from policy_service.store.sessions import ForeignRowError, TenantSession, prepare
 from policy_service.store.tables import Base, ElementRow, EntityRow, RelationshipRow
 from tests.store.conftest import Town
 from tests.store.rows import MINE, MODELS, SECRETS, THEIRS, entity, fill, see, unharmed
 
+PREPARED = prepare(select(EntityRow.display_name))
+PREPARED_UNION = prepare(union_all(select(EntityRow.display_name), select(ElementRow.value)))
 READS: dict[str, Callable[[Session], Any]] = {
     "select": lambda s: [row.display_name for row in s.scalars(select(EntityRow))],
     "columns": lambda s: s.scalars(select(EntityRow.display_name)).all(),
@@ -40,6 +42,9 @@ READS: dict[str, Callable[[Session], Any]] = {
     "legacy_query": lambda s: [row.display_name for row in s.query(EntityRow).all()],
     "yield_per": lambda s: [r.display_name for r in s.scalars(select(EntityRow).execution_options(yield_per=1))],
     "stream": lambda s: [r[0] for r in s.execute(select(EntityRow.display_name)).partitions(1) for r in r],
+    "prepared": lambda s: s.scalars(PREPARED).all(),
+    "prepared_union": lambda s: s.scalars(PREPARED_UNION).all(),
+    "within_prepared": lambda s: s.scalars(select(PREPARED.subquery().c[0])).all(),
     "get": lambda s: [s.get(EntityRow, (THEIRS, "1"))],
     "get_again": lambda s: [s.get(EntityRow, (THEIRS, "1"), populate_existing=True)],
     "refresh": lambda s: _refresh(s),
