@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import literal, select, union_all
+from sqlalchemy import bindparam, literal, select, union_all
 
 from policy_service.assets.asset import Edges
 from policy_service.assets.inventory import Inventory
-from policy_service.assets.rows import chunks
+from policy_service.assets.rows import ACCOUNT, chunks, match_ids, name_ids
 from policy_service.errors import Unavailable
 from policy_service.model import Uid
 from policy_service.policy.relationships import Drawing, Side
+from policy_service.store.sessions import prepare
 from policy_service.store.tables import RelationshipRow
 
 # as many edges as one decision looks at
 MOST_EDGES = 10_000
+_SIDES: tuple[Side, ...] = ("from", "to")
 
 
 def fetch_edges(inventory: Inventory, uids: Collection[Uid]) -> dict[Uid, Edges]:
@@ -44,12 +47,12 @@ def _fetch(
     inventory: Inventory, drawings: Mapping[str, Drawing], ids: Sequence[str]
 ) -> list[tuple[Side, str, Uid, Uid]]:
     """The drawn relationships by the side on which an entity of `ids` is: type, that entity, the other."""
-    sides: tuple[Side, ...] = ("from", "to")
-    arms = [arm for side in sides if (arm := _select(inventory, drawings, side, ids)) is not None]
-    if not arms:
+    types = {side: list(_find_types(drawings, side)) for side in _SIDES}
+    sides = tuple(side for side in _SIDES if types[side])
+    if not sides:
         return []
-    statement: Any = arms[0] if len(arms) == 1 else union_all(*arms)
-    rows = inventory.session.execute(statement.limit(MOST_EDGES + 1)).all()
+    parameters = {"account": inventory.account, **name_ids(ids), **{f"{side}_types": types[side] for side in sides}}
+    rows = inventory.session.execute(_select(sides, one=len(ids) == 1), parameters).all()
     if len(rows) > MOST_EDGES:
         raise Unavailable(
             f"the {len(ids)} entities of one look have more than {MOST_EDGES} relationships that "
@@ -58,20 +61,28 @@ def _fetch(
     return [(row[0], row[1], Uid(row[2], row[3]), Uid(row[4], row[5])) for row in rows]
 
 
-def _select(inventory: Inventory, drawings: Mapping[str, Drawing], side: Side, ids: Sequence[str]) -> Any:
-    """The statement for relationships that draw something onto the entity at `side`; none where none does."""
-    types = [
-        type_
-        for type_, drawing in drawings.items()
-        if drawing.parent not in (None, side) or (drawing.attribute and drawing.attribute.on == side)
-    ]
-    if not types:
-        return None
+def _find_types(drawings: Mapping[str, Drawing], side: Side) -> Iterator[str]:
+    """The types of relationships that draw something onto the entity at `side`."""
+    for type_, drawing in drawings.items():
+        if drawing.parent not in (None, side) or (drawing.attribute and drawing.attribute.on == side):
+            yield type_
+
+
+@cache
+def _select(sides: tuple[Side, ...], *, one: bool) -> Any:
+    """The statement for relationships of the types of each of the sides at entities there."""
+    arms = [_select_at(side, one=one) for side in sides]
+    statement: Any = arms[0] if len(arms) == 1 else union_all(*arms)
+    return prepare(statement.limit(MOST_EDGES + 1))
+
+
+def _select_at(side: Side, *, one: bool) -> Any:
     row = RelationshipRow
     own = (row.from_type, row.from_id) if side == "from" else (row.to_type, row.to_id)
     other = (row.to_type, row.to_id) if side == "from" else (row.from_type, row.from_id)
-    near = own[1] == ids[0] if len(ids) == 1 else own[1].in_(ids)
-    kind = row.type == types[0] if len(types) == 1 else row.type.in_(types)
     return select(literal(side), row.type, *own, *other).where(
-        row.account_id == inventory.account, near, kind, row.deleted.is_(False)
+        row.account_id == ACCOUNT,
+        match_ids(own[1], one=one),
+        row.type.in_(bindparam(f"{side}_types", expanding=True)),
+        row.deleted.is_(False),
     )

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Select, bindparam, select
 
 from policy_service.assets.drafts import End
 from policy_service.assets.inventory import Inventory
+from policy_service.assets.rows import ACCOUNT
 from policy_service.errors import Conflict
 from policy_service.model import Uid
 from policy_service.policy.names import cedar_type, entity_text
+from policy_service.store.sessions import prepare
 from policy_service.store.tables import EntityRow
+
+
+def _select_there(*conditions: ColumnElement[bool]) -> Select[str, str]:
+    there = EntityRow.account_id == ACCOUNT, EntityRow.deleted.is_(False)
+    return select(EntityRow.type, EntityRow.id).where(*there, *conditions)
+
+
+_BY_ID = prepare(_select_there(EntityRow.id == bindparam("id")))
+_BY_KEY = prepare(_select_there(*(getattr(EntityRow, name) == bindparam(name) for name in ("source", "scope", "key"))))
+_LOCKED = prepare(
+    _select_there(EntityRow.id.in_(bindparam("ids", expanding=True))).order_by(EntityRow.id).with_for_update(read=True)
+)
 
 
 def resolve(inventory: Inventory, end: End, source: str, scope: str) -> Uid:
@@ -19,7 +33,7 @@ def resolve(inventory: Inventory, end: End, source: str, scope: str) -> Uid:
     the end names no others. `Conflict` where there is none: the same for what is missing and for what is deleted.
     """
     if end.id is not None:
-        found = _find_stored(inventory, EntityRow.id == end.id)
+        found = _find_stored(inventory, _BY_ID, id=end.id)
         if found is not None and end.type in (None, found[0]):
             return Uid(cedar_type(found[0]), end.id)
         uid = Uid(cedar_type(end.type or ""), end.id)
@@ -27,9 +41,7 @@ def resolve(inventory: Inventory, end: End, source: str, scope: str) -> Uid:
             return uid
         raise explain_missing(end)
     place = (source if end.source is None else end.source, scope if end.scope is None else end.scope, end.key or "")
-    found = _find_stored(
-        inventory, EntityRow.source == place[0], EntityRow.scope == place[1], EntityRow.key == place[2]
-    )
+    found = _find_stored(inventory, _BY_KEY, source=place[0], scope=place[1], key=place[2])
     if found is not None:
         return Uid(cedar_type(found[0]), found[1])
     filed = inventory.file_keys.get(place, [])
@@ -46,13 +58,7 @@ def resolve(inventory: Inventory, end: End, source: str, scope: str) -> Uid:
 def lock_ends(inventory: Inventory, ends: Sequence[Uid]) -> None:
     """Lock those ends that are stored until the session ends; `Conflict` where one was deleted meanwhile."""
     stored = {uid.id for uid in ends if uid not in inventory.bundle.entities}
-    statement = (
-        select(EntityRow.id)
-        .where(EntityRow.account_id == inventory.account, EntityRow.id.in_(stored), EntityRow.deleted.is_(False))
-        .order_by(EntityRow.id)
-        .with_for_update(read=True)
-    )
-    found = set(inventory.session.scalars(statement))
+    found = {id_ for _, id_ in inventory.session.execute(_LOCKED, {"account": inventory.account, "ids": list(stored)})}
     for uid in ends:
         if uid.id in stored - found:
             raise explain_missing(End(id=uid.id))
@@ -73,11 +79,7 @@ def name_end(end: End) -> str:
     return f"`{end.key}`" + (f" of {' and '.join(places)}" if places else "")
 
 
-def _find_stored(inventory: Inventory, *conditions: ColumnElement[bool]) -> tuple[str, str] | None:
+def _find_stored(inventory: Inventory, statement: Select[str, str], **named: str) -> tuple[str, str] | None:
     """The type and the id of the entity that is there."""
-    found = inventory.session.execute(
-        select(EntityRow.type, EntityRow.id).where(
-            EntityRow.account_id == inventory.account, EntityRow.deleted.is_(False), *conditions
-        )
-    ).first()
+    found = inventory.session.execute(statement, {"account": inventory.account, **named}).first()
     return (found.type, found.id) if found else None

@@ -73,7 +73,7 @@ def remove(inventory: Inventory, before: Asset, now: int) -> list[Edit]:
         and_(RelationshipRow.from_id == before.id, RelationshipRow.from_type == before.uid.type),
         and_(RelationshipRow.to_id == before.id, RelationshipRow.to_type == before.uid.type),
     )
-    statement = select_assets(inventory, "relationship", ends).order_by(RelationshipRow.id).limit(MOST_REMOVED + 1)
+    statement = select_assets("relationship", ends).order_by(RelationshipRow.id).limit(MOST_REMOVED + 1)
     relationships = read_rows(inventory, "relationship", statement.with_for_update())
     if len(relationships) > MOST_REMOVED:
         raise Conflict(f"the entity `{before.key}` has more than {MOST_REMOVED} relationships, delete those first")

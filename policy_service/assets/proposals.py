@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Select, bindparam
 
 from policy_service.assets.asset import Asset, Edit, Kind, derive_id
 from policy_service.assets.drafts import Draft, Patch
@@ -14,14 +18,21 @@ from policy_service.errors import Conflict, RequestError
 from policy_service.model import Uid, Value
 from policy_service.policy.names import cedar_type
 from policy_service.policy.stored_values import encode_record, write_json
+from policy_service.store.sessions import prepare
+
+_PLACE = ("source", "scope", "key")
 
 
 def find_row(inventory: Inventory, kind: Kind, place: tuple[str, str, str], *, lock: bool = False) -> Asset | None:
     """The asset of a source, scope and key, deleted or not; none where there never was one."""
-    table = table_of(kind)
-    source, scope, key = place
-    statement = select_rows(inventory, kind, table.source == source, table.scope == scope, table.key == key)
-    return next(iter(read_rows(inventory, kind, statement.with_for_update() if lock else statement)), None)
+    named = dict(zip(_PLACE, place, strict=True))
+    return next(iter(read_rows(inventory, kind, _select_place(kind, lock=lock), **named)), None)
+
+
+@cache
+def _select_place(kind: Kind, *, lock: bool) -> Select[Any]:
+    statement = select_rows(kind, *(getattr(table_of(kind), name) == bindparam(name) for name in _PLACE))
+    return prepare(statement.with_for_update() if lock else statement)
 
 
 def read_place(draft: Draft, source: str) -> tuple[str, str, str]:

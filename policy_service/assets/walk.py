@@ -126,7 +126,7 @@ def _fetch(inventory: Inventory, level: Collection[Uid], way: _Way, most: int) -
     row: Any = RelationshipRow
     ids = [uid.id for uid in level]
     near = [column.in_(ids) for column, out in ((row.from_id, "in"), (row.to_id, "out")) if way.direction != out]
-    statement = select_assets(inventory, "relationship", or_(*near))
+    statement = select_assets("relationship", or_(*near))
     if way.types:
         statement = statement.where(row.type.in_(sorted(way.types)))
     if way.classes:

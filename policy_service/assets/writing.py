@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete, insert, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import CursorResult, Insert, delete, insert, update
+from sqlalchemy.dialects import postgresql, sqlite
 
-from policy_service.assets.asset import Asset, Edit
+from policy_service.assets.asset import Asset, Edit, Kind
 from policy_service.assets.inventory import Inventory
 from policy_service.assets.rows import table_of, write_row
 from policy_service.errors import Conflict
@@ -15,6 +16,8 @@ from policy_service.policy.stored_values import encode, encode_record, write_jso
 from policy_service.store.tables import BlindRow, ElementRow
 
 _UNSYNCED = {"synchronize_session": False}
+_ELEMENTS: Any = ElementRow.__table__
+_NEW_ELEMENTS = insert(_ELEMENTS)
 # the set of an entity that lists start from; the others join when they are asked for
 CLASS = "class"
 
@@ -65,13 +68,19 @@ def write_tombstone(inventory: Inventory, before: Asset, now: int) -> Edit:
 
 
 def _insert(inventory: Inventory, after: Asset, columns: dict[str, Any]) -> None:
-    session = inventory.session
-    try:
-        # a savepoint, so that the caller's other work outlives the conflict
-        with session.begin_nested():
-            session.execute(insert(table_of(after.kind)), {"account_id": inventory.account, **columns})
-    except IntegrityError:
-        raise Conflict(f"the {after.kind} `{after.key}` was created by another just now, read it again") from None
+    statement = _make_insert(after.kind, inventory.session.get_bind().dialect.name)
+    # the names of columns are those of their attributes, but for `class`
+    row = {name.rstrip("_"): value for name, value in columns.items()}
+    if _execute(inventory, statement, {"account_id": inventory.account, **row}) != 1:
+        raise Conflict(f"the {after.kind} `{after.key}` was created by another just now, read it again")
+
+
+@cache
+def _make_insert(kind: Kind, dialect: str) -> Insert:
+    # where it meets a row it does nothing, so that the caller's other work outlives the conflict
+    table: Any = table_of(kind).__table__
+    made: Any = (postgresql if dialect == "postgresql" else sqlite).insert(table)
+    return made.on_conflict_do_nothing().execution_options(preserve_rowcount=True)  # type: ignore[no-any-return]
 
 
 def _update(inventory: Inventory, after: Asset, columns: dict[str, Any], *, was_deleted: bool) -> None:
@@ -107,7 +116,7 @@ def _write_elements(inventory: Inventory, after: Asset, before: Asset | None) ->
         )
     if new:
         rows = [{"account_id": account, "name": CLASS, "value": write_element(name), "id": after.id} for name in new]
-        inventory.session.execute(insert(ElementRow), rows)
+        inventory.session.execute(_NEW_ELEMENTS, rows)
 
 
 def write_element(value: str) -> str:
@@ -127,9 +136,9 @@ def _write_blinds(inventory: Inventory, after: Asset) -> None:
         inventory.session.execute(insert(BlindRow), rows)
 
 
-def _execute(inventory: Inventory, statement: Any) -> int:
+def _execute(inventory: Inventory, statement: Any, parameters: Any = None) -> int:
     """How many rows a statement changed."""
-    done = cast("CursorResult[Any]", inventory.session.execute(statement, execution_options=_UNSYNCED))
+    done = cast("CursorResult[Any]", inventory.session.execute(statement, parameters, execution_options=_UNSYNCED))
     return done.rowcount
 
 

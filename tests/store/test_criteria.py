@@ -103,9 +103,15 @@ def test_reads_are_filtered_where_nothing_below_does(shared: Engine, name: str) 
     assert SECRETS[THEIRS] not in found
     assert set(found) <= {SECRETS[MINE], None}
     # and the question has an answer where nobody filters
-    if not name.startswith(("get", "refresh", "asking", "exists")):
+    if not name.startswith(("get", "refresh", "asking", "exists", "prepared")):
         with Session(shared) as session:
             assert SECRETS[THEIRS] in READS[name](session)
+
+
+@pytest.mark.parametrize("statement", [PREPARED, PREPARED_UNION])
+def test_what_is_prepared_does_not_run_where_nobody_filters(shared: Engine, statement: Any) -> None:
+    with Session(shared) as session, pytest.raises(SQLAlchemyError, match="policy_service_account"):
+        session.execute(statement)
 
 
 @pytest.mark.parametrize("model", MODELS)
