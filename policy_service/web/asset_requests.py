@@ -23,6 +23,8 @@ LIMIT, LARGEST_LIMIT = 100, 1_000
 WALKED = 3
 DIRECTIONS = ("out", "in", "both")
 
+_UNREADABLE = "the query can't be read, write `name=value&…` in percent-encoded UTF-8"
+
 _KINDS: Mapping[str, Kind] = {"entities": "entity", "relationships": "relationship"}
 _PATH = re.compile(
     rf"{PREFIX}/(?:(?P<all>entities|relationships)|(?P<batch>entities):batch"
@@ -69,11 +71,14 @@ class Query:
 
     def __init__(self, text: str) -> None:
         self._given: dict[str, list[str]] = {}
+        # what is not percent-encoded comes as Latin-1, and would be looked for as that
+        if not text.isascii():
+            raise RequestError(_UNREADABLE)
         try:
             pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=50)
         except ValueError:
             if text:
-                raise RequestError("the query can't be read, write `name=value&…` in percent-encoded UTF-8") from None
+                raise RequestError(_UNREADABLE) from None
             pairs = []
         for name, value in pairs:
             if "\0" in value:

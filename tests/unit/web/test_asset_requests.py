@@ -69,7 +69,7 @@ def test_a_query_is_taken_part_by_part() -> None:
     empty.end()
 
 
-@pytest.mark.parametrize("text", ["x", "a=%ff", "a=%00", "&".join("a=1" for _ in range(51))])
+@pytest.mark.parametrize("text", ["x", "a=%ff", "a=%00", "type=gr\xc3\xb6sse", "&".join("a=1" for _ in range(51))])
 def test_a_query_that_is_none(text: str) -> None:
     with pytest.raises(RequestError):
         Query(text)
