@@ -102,4 +102,4 @@ class Gate:
             why = "its folder is gone"
         except OSError as error:
             why = (error.strerror or str(error)).lower()
-        raise StoreFailed(f"{self._name} can't be locked: {why}, see to {os.path.dirname(path)}")
+        raise StoreFailed(f"{self._name} can't be locked: {why}, see to its folder")

@@ -47,7 +47,7 @@ def connect(path: Path, key: DataKey, *, create: bool = False) -> Any:
             timeout=BUSY_SECONDS,
         )
     except dbapi2.Error as error:
-        raise explain(str(path), error) from None
+        raise explain(path.name, error) from None
     try:
         # else SQLCipher writes to standard error that a key was wrong, in its own words
         connection.execute("PRAGMA cipher_log_level = NONE")
@@ -60,7 +60,7 @@ def connect(path: Path, key: DataKey, *, create: bool = False) -> Any:
     except BaseException as error:
         connection.close()
         if isinstance(error, dbapi2.Error):
-            raise explain(str(path), error) from None
+            raise explain(path.name, error) from None
         raise
     return connection
 
@@ -130,7 +130,7 @@ def _find_key(path: Path, keys: Sequence[DataKey], create: bool) -> tuple[DataKe
             return key, connect(path, key, create=create)
         except NoKey as error:
             refusal = error
-    raise refusal or NoKey(f"{path} can't be opened: there is no key for it")
+    raise refusal or NoKey(f"{path.name} can't be opened: there is no key for it")
 
 
 # a statement is compiled once for all files: the dialect and what was compiled for it belong to this engine

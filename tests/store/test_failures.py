@@ -115,8 +115,9 @@ def test_files_that_are_gone_for_a_while(own_folder: tuple[Place, Store], tmp_pa
         path, aside = place.settings.data / part, tmp_path / "aside"
         path.rename(aside)
         for _ in range(2):
-            with pytest.raises(StoreFailed, match="gone"):
+            with pytest.raises(StoreFailed, match="gone") as caught:
                 read(store)
+            assert str(tmp_path) not in str(caught.value)
         assert not path.exists()
         aside.rename(path)
         assert read(store) == {SECRETS[MINE]}
