@@ -22,7 +22,8 @@ from policy_service.access.rights import (
 )
 from policy_service.access.sight import find, is_seen, see_ends
 from policy_service.assets import entities, relationships, walk
-from policy_service.assets.asset import Asset, Edit, Kind, body
+from policy_service.assets.asset import Asset, Edit, Kind
+from policy_service.assets.changes import tell
 from policy_service.assets.circles import CircleError
 from policy_service.assets.drafts import Draft, Patch
 from policy_service.assets.proposals import read_place, sketch
@@ -66,19 +67,8 @@ class Changes:
         """What was stored by one of them, and the policies that allowed it."""
         asker, bundle = self.judge.asker, self.judge.bundle
         by = trail.Origin(subject_text(asker.subject), asker.caller.key_id, asker.address, asker.request_id)
-        for edit in edits:
-            asset = edit.after or edit.before
-            if asset is None or not edit.changes:
-                continue
-            verb = "create" if edit.before is None else "update" if edit.after else "delete"
-            before, after = self._digest(edit.before), self._digest(edit.after)
-            change = trail.Change(verb, asset.kind, asset.id, before, after, by, bundle.version_text, reasons)
-            self.made.append(change)
-
-    def _digest(self, asset: Asset | None) -> str | None:
-        if asset is None:
-            return None
-        return trail.digest(self.judge.key, body(asset, self.judge.bundle.tenant))
+        told = (tell(edit, bundle.tenant, self.judge.key, by, bundle.version_text, reasons) for edit in edits)
+        self.made += [change for change in told if change is not None]
 
 
 @contextmanager

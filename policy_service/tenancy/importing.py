@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+import uuid
 from collections import Counter
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -13,8 +14,10 @@ from sqlalchemy import select
 
 from policy_service.assets import entities, relationships
 from policy_service.assets.asset import Kind
+from policy_service.assets.changes import tell
 from policy_service.assets.drafts import read_entity, read_relationship
 from policy_service.assets.inventory import Inventory, open_inventory
+from policy_service.audit.trail import Change, Origin, note
 from policy_service.bundles.load import load
 from policy_service.config import Settings
 from policy_service.errors import Conflict, Refused, RequestError
@@ -90,7 +93,7 @@ def _import_lines(settings: Settings, store: Store, tenant: str, file: BinaryIO,
         lines = _Lines(store, open_inventory(store, session, bundle), file, name)
         for kind in _KINDS:
             lines.write(kind, report)
-        detail = {"file": lines.digest, "counts": dict(sorted(lines.counts.items())), "ids": lines.ids.hexdigest()}
+        detail = {"file": lines.digest, "counts": dict(sorted(lines.counts.items()))}
         record(session, "import", tenant, **detail, version=bundle.version_text)
     seal_trails(store, tenant)
     return Imported(dict(lines.counts), lines.dropped)
@@ -108,7 +111,8 @@ class _Lines:
 
     def __init__(self, store: Store, inventory: Inventory, file: BinaryIO, name: str) -> None:
         self.counts: Counter[str] = Counter()
-        self.ids = hashlib.sha256()
+        self._made: list[Change] = []
+        self._by = Origin(request=f"import:{uuid.uuid4().hex}")
         self.digest = ""
         self.dropped = 0
         self._store = store
@@ -124,14 +128,21 @@ class _Lines:
             digest.update(line)
             if number % PAGE == 0:
                 renew(self._store, self._inventory.session)
+                self._note()
                 report(done, whole)
             done += len(line)
             if line.strip():
                 self._take(kind, number, line)
+        self._note()
         report(whole, whole)
         if self.digest not in ("", digest.hexdigest()):
             refuse(self._name, 1, "the file was changed while it was read")
         self.digest = digest.hexdigest()
+
+    def _note(self) -> None:
+        made, self._made = self._made, []
+        if made:
+            note(self._inventory.session, made, time.time())
 
     def _take(self, kind: Kind, number: int, line: bytes) -> None:
         raw = read_value(line, self._name, number)
@@ -156,5 +167,8 @@ class _Lines:
         self.dropped += draft.dropped
         done = "unchanged" if not edit.changes else "updated" if before else "created"
         self.counts[f"{kind} {done}"] += 1
-        if edit.changes:
-            self.ids.update(f"{edit.after.id}\n".encode())
+        bundle = self._inventory.bundle
+        key = self._store.keys.active(bundle.tenant)
+        change = tell(edit, bundle.tenant, key, self._by, bundle.version_text, ())
+        if change is not None:
+            self._made.append(change)

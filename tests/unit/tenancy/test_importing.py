@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -78,10 +79,14 @@ def test_the_trail_tells_file_counts_and_what_changed(estate: Estate, acme: Stor
     estate.import_(acme, "acme", path)
     action, detail = acts(acme, "acme")[-1]
     ids = [asset.id for key in ("host-1", "host-2", "team-1", "team-owns-1") if (asset := find(estate, acme, key))]
+    bodies = [json.loads(entry.body) for entry in read_entries(acme, "acme", 0, None)]
+    changes = [body for body in bodies if body["kind"] != "tenant"]
+    assert [(body["action"], body["id"], body["before"]) for body in changes] == [("create", id_, None) for id_ in ids]
+    assert all(re.fullmatch(r"[0-9a-f]{64}", body["after"]) for body in changes)
+    assert len({body["by"]["request"] for body in changes}) == 1
     assert action == "import"
     assert detail["file"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert detail["counts"] == {"entity created": 3, "relationship created": 1}
-    assert detail["ids"] == hashlib.sha256("".join(f"{id_}\n" for id_ in ids).encode()).hexdigest()
     assert detail["version"] == estate.bundle("acme").version_text
     assert "078-05-1120" not in "".join(entry.body for entry in read_entries(acme, "acme", 0, None))
 

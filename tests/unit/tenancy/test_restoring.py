@@ -106,11 +106,13 @@ def test_what_was_sealed_there_is_sealed_here_without_the_folder(estate: Estate,
 def test_the_trail_goes_on_from_what_was_signed_elsewhere(estate: Estate, owner: Store, exported: Path) -> None:
     estate.import_(owner, "acme", exported)
     report = verify(owner, "acme")
-    assert (report.problems, report.links, report.unsealed) == ((), 4, 0)
+    links = report.links
+    assert (report.problems, links > 0, report.unsealed) == ((), True, 0)
     estate.import_(owner, "acme", estate.write_lines(LINES[2]))
     assert seal(owner, "acme") == 0  # the import has sealed it
     report = verify(owner, "acme")
-    assert (report.problems, report.links, report.unsealed) == ((), 5, 0)
+    # the file and what it changed
+    assert (report.problems, report.links, report.unsealed) == ((), links + 2, 0)
 
 
 # nobody can change a head of a file
@@ -198,7 +200,8 @@ def change_key(path: Path) -> None:
 
 
 def take_link(path: Path) -> None:
-    rewrite(path, lambda lines: lines.remove(next(line for line in lines if b'"seq":4' in line and b'"link"' in line)))
+    """The last one, of which a head tells."""
+    rewrite(path, lambda lines: lines.remove([line for line in lines if line.startswith(b'{"link"')][-1]))
 
 
 def double(path: Path) -> None:
@@ -234,7 +237,7 @@ def name_a_key_beyond_all(path: Path) -> None:
         (add_after, r"acme\.ndjson:\d+: there is more after the manifest"),
         (change_format, r"acme\.ndjson:1: this is no export of the format"),
         (unlink_entry, r"acme\.ndjson(:\d+: .*lacks its entry|: link 1 of the trail)"),
-        (change_entry, r"acme\.ndjson: link 4 of the trail does not follow"),
+        (change_entry, r"acme\.ndjson: link \d+ of the trail does not follow"),
         (change_key, r"acme\.ndjson: head 1 of the trail has a wrong signature"),
         (take_link, r"acme\.ndjson: the trail has a head without its link"),
         (double, r"acme\.ndjson:2: from here to line \d+ something stands twice"),
