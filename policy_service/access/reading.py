@@ -76,7 +76,8 @@ def list_assets(service: Service, asker: Asker, filters: Filters, limit: int, cu
         began = begin.version if begin else version
         sight = Sight(judge)
         shown, last = _collect(judge, sight, filters, limit, begin.after if begin else "")
-        sight.record(filters.kind, {**filters._asdict(), "limit": limit}, [asset.id for asset in shown])
+        asked = {"kind": filters.kind, "type": filters.type, "class": filters.class_, "limit": limit}
+        sight.record(filters.kind, asked, [asset.id for asset in shown])
     more = write_cursor(keys, caller, question, Cursor(last, began)) if last else None
     return Page(shown, more, version, began)
 

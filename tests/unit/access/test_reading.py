@@ -122,7 +122,7 @@ def test_a_list_is_one_record(desk: Desk) -> None:
     reply = desk.ask("bob", "GET", "/entities", query="limit=10&class=Host", x_request_id="r")
     (record,) = desk.log.records
     assert record["action"]["name"] == "PolicyService::list"
-    assert record["context"] == {"kind": "entity", "type": "", "class_": "Host", "limit": 10}
+    assert record["context"] == {"kind": "entity", "type": "", "class": "Host", "limit": 10}
     assert record["version"] == reply.headers["policy-version"]
     shown = [item["_id"] for item in reply.json["items"]]
     assert record["rows"]["ids"] == shown
