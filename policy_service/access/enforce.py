@@ -138,6 +138,8 @@ class Judge:
 
     def answer(self, gatherer: Gatherer, action: str, things: Sequence[Uid]) -> list[tuple[Facts, Decision]]:
         """Facts and decision of each thing, which are not recorded."""
+        if not things:
+            return []
         contested = self._stored.contested()
         gathered = [
             gatherer.gather(ask(Request(self.subject, Act(action), Thing(request_type(thing.type), thing.id))))
