@@ -6,6 +6,7 @@ import os
 import resource
 import secrets
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partialmethod
@@ -191,21 +192,26 @@ def test_a_full_disk_under_a_file(tmp_path: Path, request: pytest.FixtureRequest
             store.close()
 
 
-def test_a_full_disk_under_postgresql(tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    with small_disk(tmp_path / "disk", "8m"), make_place("postgresql", tmp_path, request) as place:
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that the user of the database gets to, which has none of pytest's."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+def test_a_full_disk_under_postgresql(open_folder: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    with small_disk(open_folder / "disk", "8m"), make_place("postgresql", tmp_path, request) as place:
         village = Town(place, place.open())
         fill_both(village.store)
         before = see(village.store, MINE)
-        filler = tmp_path / "disk" / "filler"
+        filler = open_folder / "disk" / "filler"
         filler.write_bytes(bytes(1024 * 1024))
-        tables = tmp_path / "disk" / "tables"
+        tables = open_folder / "disk" / "tables"
         tables.mkdir()
         directory = village.own("SHOW data_directory")[0][0]
         owner = os.stat(str(directory))
         os.chown(tables, owner.st_uid, owner.st_gid)
-        # the server's user has to get there
-        for parent in (tmp_path, *list(tmp_path.parents)[:2]):
-            parent.chmod(0o755)
         village.own(f"CREATE TABLESPACE small LOCATION '{tables}'")
         try:
             village.own("ALTER TABLE policy_service.entity SET TABLESPACE small")
