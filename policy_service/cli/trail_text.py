@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import sys
@@ -103,6 +104,7 @@ def writing(out: str) -> Iterator[Callable[[str], Any]]:
     path = Path(out)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
+        _sweep(path)
         try:
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with open(descriptor, "w", encoding="utf-8") as file:
@@ -114,6 +116,24 @@ def writing(out: str) -> Iterator[Callable[[str], Any]]:
             part.unlink(missing_ok=True)
     except OSError as error:
         raise Refused(f"`{out}` can't be written: {(error.strerror or str(error)).lower()}") from error
+
+
+def _sweep(path: Path) -> None:
+    """Remove what processes that were killed left beside the file: it holds what the file was to hold."""
+    for part in path.parent.glob(f"{glob.escape(path.name)}.*.part"):
+        pid = part.name[len(path.name) + 1 : -len(".part")]
+        if pid.isdecimal() and not _is_running(int(pid)):
+            part.unlink(missing_ok=True)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True  # another user's
+    return True
 
 
 def _say_operator(detail: Any) -> str:

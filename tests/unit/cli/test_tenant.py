@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,17 @@ def test_an_export_is_its_owner_s_alone_and_whole_or_not_at_all() -> None:
     assert run("tenant", "export", "globex", "--out", "globex.ndjson").exit_code == 1
     assert sorted(path.name for path in Path().glob("*.ndjson*")) == ["acme.ndjson"]
     assert run("tenant", "export", "acme", "--out", "nowhere/acme.ndjson").exit_code == 2
+
+
+def test_what_a_killed_export_left_is_removed_by_the_next() -> None:
+    run("tenant", "create", "acme")
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    left, running, another = (Path(f"acme.ndjson.{name}.part") for name in (dead.pid, os.getppid(), "mine"))
+    for path in (left, running, another):
+        path.write_text("secret")
+    assert run("tenant", "export", "acme", "--out", "acme.ndjson").exit_code == 0
+    assert [path.exists() for path in (left, running, another)] == [False, True, True]
 
 
 @pytest.mark.parametrize(
