@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
-import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session
@@ -106,13 +105,7 @@ class Postgres:
     def _begin(self, connection: Connection, account: str, read_only: str) -> None:
         # straight to the driver: it is done for every transaction
         driver: Any = connection.connection.dbapi_connection
-        try:
-            driver.execute(context.BEGIN, (context.mint(self._find_key(), account), read_only))
-        except psycopg.OperationalError:
-            if driver.closed:
-                # a database that was restarted dropped all of them: the next request gets a new one
-                self._engine.dispose()
-            raise
+        driver.execute(context.BEGIN, (context.mint(self._find_key(), account), read_only))
 
     def close(self, account: str | None = None) -> None:
         """Close all connections; those of one account are not apart."""

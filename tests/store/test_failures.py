@@ -196,7 +196,7 @@ def test_a_full_disk_under_a_file(tmp_path: Path, request: pytest.FixtureRequest
 def open_folder() -> Iterator[Path]:
     """A folder that the user of the database gets to, which has none of pytest's."""
     with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o755)
+        os.chmod(folder, 0o755)  # noqa: S103
         yield Path(folder)
 
 
