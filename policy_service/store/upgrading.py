@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from sqlalchemy import Connection, Engine, func, select
 
 from policy_service.config import Settings
-from policy_service.errors import Refused
+from policy_service.errors import PolicyServiceError, Refused
 from policy_service.store import context, migrate, postgres, powers
 from policy_service.store.control import State, TenantRow
 from policy_service.store.data_keys import DataKeys
@@ -70,15 +70,25 @@ def _install_service_key(settings: Settings, engine: Engine) -> None:
 
 def _upgrade_files(settings: Settings, report: Report) -> int:
     store = open_store(settings)
+    refused: list[str] = []
     try:
         tenants = list_tenants(store)
         report(0, len(tenants) + 1, "the control database")
         for done, tenant in enumerate(tenants, 1):
-            with store.databases.session(tenant):
-                report(done, len(tenants) + 1, tenant)
-            store.databases.close(tenant)
+            try:
+                with store.databases.session(tenant):
+                    pass
+                store.databases.close(tenant)
+            except PolicyServiceError as error:  # one that is damaged keeps no other from being upgraded
+                refused.append(str(error))
+            report(done, len(tenants) + 1, tenant)
     finally:
         store.close()
+    if refused:
+        raise Refused(
+            f"{len(refused):,} of {len(tenants):,} tenants' databases can't be upgraded, "
+            f"see `policy-service db status`; the first: {refused[0]}"
+        )
     return len(tenants) + 1
 
 

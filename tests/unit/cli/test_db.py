@@ -80,6 +80,18 @@ def test_what_a_newer_version_made_and_what_is_broken_is_named(data: Path) -> No
     assert found["globex"]["state"] == "can't be opened"
 
 
+def test_a_database_that_is_broken_keeps_no_other_from_being_upgraded(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (data / "store" / "tenants" / "acme.db").write_bytes(b"no database" * 500)
+    know_revision(tmp_path / "migrations", monkeypatch)
+    told = run("db", "upgrade", "--data", str(data))
+    assert told.exit_code == 2
+    assert "1 of 2 tenants' databases can't be upgraded, see `policy-service db status`; the first: " in told.stderr
+    assert run("db", "status", "--data", str(data)).stdout.startswith("acme: can't be opened: ")
+    assert "globex" not in run("db", "status", "--data", str(data)).stdout
+
+
 def test_without_a_store_nothing_is_made(tmp_path: Path) -> None:
     result = run("db", "status", "--data", str(tmp_path / "data"))
     assert result.exit_code == 0
