@@ -8,6 +8,7 @@ import secrets
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partialmethod
 from pathlib import Path
@@ -273,6 +274,20 @@ def test_a_file_that_another_process_writes(own_folder: tuple[Place, Store], mon
     other.close()
     add(store, "waits")
     assert "waits" in ids(store)
+
+
+def test_writers_that_read_first_wait_for_each_other(own_folder: tuple[Place, Store]) -> None:
+    _, store = own_folder
+
+    def count_up(_: int) -> None:
+        with store.session(MINE, write=True) as session:
+            version = session.scalar(select(EntityRow.version).where(EntityRow.id == "1"))
+            session.execute(text("UPDATE entity SET version = :next WHERE id = '1'"), {"next": (version or 0) + 1})
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(count_up, range(20)))
+    with store.session(MINE) as session:
+        assert session.scalar(select(EntityRow.version).where(EntityRow.id == "1")) == 21
 
 
 def test_a_file_that_another_has_alone(own_folder: tuple[Place, Store], monkeypatch: pytest.MonkeyPatch) -> None:
