@@ -197,6 +197,10 @@ UNPROTECTED = {
     "not_forced": ("ALTER TABLE entity NO FORCE ROW LEVEL SECURITY", "ALTER TABLE entity FORCE ROW LEVEL SECURITY"),
     "not_enabled": ("ALTER TABLE entity DISABLE ROW LEVEL SECURITY", "ALTER TABLE entity ENABLE ROW LEVEL SECURITY"),
     "another_policy": ("CREATE POLICY more ON entity USING (true)", "DROP POLICY more ON entity"),
+    "another_policy_like_ours": (
+        "CREATE POLICY more ON entity USING (current_account() <> '') WITH CHECK (current_account() <> '')",
+        "DROP POLICY more ON entity",
+    ),
     "an_unsigned_context": (
         "ALTER POLICY account ON entity USING (account_id = current_setting('policy_service.account', true))",
         "ALTER POLICY account ON entity USING (account_id = (SELECT current_account()))",
