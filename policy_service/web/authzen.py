@@ -17,7 +17,6 @@ from policy_service.errors import NotRecorded, PolicyServiceError, RequestError
 from policy_service.identity.acting import require_scope
 from policy_service.model import Caller
 from policy_service.policy.values import read_json
-from policy_service.store.tables import SERVICE
 from policy_service.web.client import read_address
 from policy_service.web.errors import INTERNAL, Answer, Headers, NotFound, TooLarge, WrongMethod, problem, refuse
 from policy_service.web.evaluation import Body, read_batch, read_single, write_batch, write_single
@@ -141,7 +140,7 @@ def _read(path: str, headers: Mapping[str, str], body: bytes) -> Body:
 def _report_health(service: Service) -> Answer:
     """200 where a decision could be made and recorded now: platform layer and store are there, the log takes a line."""
     service.bundles.platform()
-    service.store.state(SERVICE)
+    service.store.shut()
     try:
         with TemporaryFile(dir=service.settings.data / "log") as probe:
             probe.write(b"x" * 4096)
