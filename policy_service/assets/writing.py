@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Insert, delete, insert, update
+from sqlalchemy import CursorResult, Insert, Update, bindparam, delete, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from policy_service.assets.asset import Asset, Edit, Kind
 from policy_service.assets.inventory import Inventory
-from policy_service.assets.rows import table_of, write_row
+from policy_service.assets.rows import ACCOUNT, table_of, write_row
 from policy_service.errors import Conflict
 from policy_service.policy.stored_values import encode, encode_record, write_json
 from policy_service.store.tables import BlindRow, ElementRow
 
 _UNSYNCED = {"synchronize_session": False}
+# the parameter of a column's new value
+_NEW = "new_"
 _ELEMENTS: Any = ElementRow.__table__
 _NEW_ELEMENTS = insert(_ELEMENTS)
 # the set of an entity that lists start from; the others join when they are asked for
@@ -34,7 +37,7 @@ def write_edit(inventory: Inventory, edit: Edit) -> Edit:
     if after.version == 1:
         _insert(inventory, after, columns)
     else:
-        _update(inventory, after, columns, was_deleted=edit.before is None)
+        _update(inventory, after, after.version - 1, columns, was_deleted=edit.before is None)
     if after.kind == "entity":
         _write_elements(inventory, after, edit.before)
         _write_blinds(inventory, after)
@@ -43,24 +46,11 @@ def write_edit(inventory: Inventory, edit: Edit) -> Edit:
 
 def write_tombstone(inventory: Inventory, before: Asset, now: int) -> Edit:
     """Make an asset a tombstone: its id, key, type and version stay, for the day its key comes back."""
-    table = table_of(before.kind)
     columns: dict[str, Any] = {"deleted": True, "end_on": now, "display_name": None}
     columns |= {"properties": {}, "tags": {}, "sealed": None}
     if before.kind == "entity":
         columns["classes"] = []
-    done = _execute(
-        inventory,
-        update(table)
-        .where(
-            table.account_id == inventory.account,
-            table.id == before.id,
-            table.version == before.version,
-            table.deleted.is_(False),
-        )
-        .values(columns),
-    )
-    if not done:
-        raise _overtaken(before)
+    _update(inventory, before, before.version, columns, was_deleted=False)
     if before.kind == "entity":
         for rows in (ElementRow, BlindRow):
             _execute(inventory, delete(rows).where(rows.account_id == inventory.account, rows.id == before.id))
@@ -83,21 +73,25 @@ def _make_insert(kind: Kind, dialect: str) -> Insert:
     return made.on_conflict_do_nothing().execution_options(preserve_rowcount=True)  # type: ignore[no-any-return]
 
 
-def _update(inventory: Inventory, after: Asset, columns: dict[str, Any], *, was_deleted: bool) -> None:
-    table = table_of(after.kind)
-    done = _execute(
-        inventory,
+def _update(inventory: Inventory, asset: Asset, version: int, columns: Mapping[str, Any], *, was_deleted: bool) -> None:
+    """Set columns of the row of an asset; `Conflict` where it is no longer of this version."""
+    statement = _make_update(asset.kind, tuple(columns), was_deleted=was_deleted)
+    held = {"account": inventory.account, "held_id": asset.id, "held_version": version}
+    if not _execute(inventory, statement, {**held, **{_NEW + name: value for name, value in columns.items()}}):
+        raise Conflict(f"the {asset.kind} `{asset.key}` was changed by another just now, read it again")
+
+
+@cache
+def _make_update(kind: Kind, names: tuple[str, ...], *, was_deleted: bool) -> Update:
+    table = table_of(kind)
+    held = table.id == bindparam("held_id"), table.version == bindparam("held_version")
+    return (
         update(table)
-        .where(
-            table.account_id == inventory.account,
-            table.id == after.id,
-            table.version == after.version - 1,
-            table.deleted.is_(was_deleted),
-        )
-        .values(columns),
+        .where(table.account_id == ACCOUNT, *held, table.deleted.is_(was_deleted))
+        .values({name: bindparam(_NEW + name) for name in names})
+        # else what has parameters would be taken for rows to update by their keys
+        .execution_options(dml_strategy="orm")
     )
-    if not done:
-        raise _overtaken(after)
 
 
 def _write_elements(inventory: Inventory, after: Asset, before: Asset | None) -> None:
@@ -140,7 +134,3 @@ def _execute(inventory: Inventory, statement: Any, parameters: Any = None) -> in
     """How many rows a statement changed."""
     done = cast("CursorResult[Any]", inventory.session.execute(statement, parameters, execution_options=_UNSYNCED))
     return done.rowcount
-
-
-def _overtaken(asset: Asset) -> Conflict:
-    return Conflict(f"the {asset.kind} `{asset.key}` was changed by another just now, read it again")
