@@ -39,6 +39,11 @@ def make_engine(url: URL, *, patient: bool = False) -> Engine:
         url,
         connect_args={
             "connect_timeout": 5,
+            # a network that swallows everything is noticed: by what is sent in 10 s, by a long statement in 60 s
+            "tcp_user_timeout": 10_000,
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
             "options": _OPTIONS if patient else f"{_OPTIONS} {_PATIENCE}",
             # a pooler may give each transaction another server, which knows no statement prepared before
             "prepare_threshold": None,
