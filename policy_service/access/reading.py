@@ -17,7 +17,9 @@ from policy_service.policy.stored_values import write_json
 
 # rows that are looked at for one page; what is left is for the next one, so that a page can be short of its limit
 EXAMINED = 2_000
-_LARGEST_CHUNK = 500
+# and what they hold together: a thousand of the largest would fill the memory of a worker
+EXAMINED_CHARACTERS = 8 * 1024 * 1024
+_LARGEST_CHUNK = 100
 
 
 class Read(NamedTuple):
@@ -88,7 +90,7 @@ def _collect(judge: Judge, sight: Sight, filters: Filters, limit: int, after: st
     A full page is the last where nothing follows that may be seen: what is hidden must not show in there being one.
     """
     shown: list[Asset] = []
-    left, chunk = EXAMINED, limit + 1
+    left, room, chunk = EXAMINED, EXAMINED_CHARACTERS, min(limit + 1, _LARGEST_CHUNK)
     while True:
         chunk = min(chunk, left)
         # one more than is examined, which tells whether anything comes after
@@ -103,9 +105,16 @@ def _collect(judge: Judge, sight: Sight, filters: Filters, limit: int, after: st
         if len(rows) <= chunk:
             return shown, ""
         left -= chunk
+        room -= sum(map(_weigh, rows[:chunk]))
         after, chunk = rows[chunk - 1].id, min(2 * chunk, _LARGEST_CHUNK)
-        if not left:
+        if not left or room <= 0:
             return shown, after
+
+
+def _weigh(asset: Asset) -> int:
+    """About how many characters the properties of an asset have."""
+    parts = (part for value in asset.properties.values() for part in (value if isinstance(value, list) else (value,)))
+    return sum(len(part) if isinstance(part, str) else 8 for part in parts)
 
 
 def find_neighbours(

@@ -88,6 +88,17 @@ def revoke(tenants: Path, tenant: str, key_id: str) -> Key:
     return found[0]
 
 
+def revoke_all(tenants: Path, tenant: str) -> None:
+    """Take every key of a tenant back, whatever its file holds; nothing to do where there is no such file."""
+    path = tenants / tenant / key_files.NAME
+    try:
+        if os.path.lexists(path):
+            with key_files.lock_folder(path.parent):
+                key_files.replace_file(path, key_files.write_text(()))
+    except OSError as error:
+        raise Refused(f"{_place(tenant)}:1: can't be written: {error.strerror}") from error
+
+
 def entries(tenants: Path, tenant: str) -> tuple[Key, ...]:
     """The keys of a tenant as its file has them; a file that can't be read is `Refused`."""
     _find_tenant(tenants, tenant)

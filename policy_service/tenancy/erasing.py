@@ -20,6 +20,7 @@ from policy_service.bundles.last_good import Store as LastGood
 from policy_service.bundles.load import find_folder
 from policy_service.config import Settings
 from policy_service.errors import PolicyServiceError, StoreFailed, UnknownTenant
+from policy_service.identity.keys import revoke_all
 from policy_service.store.control import State
 from policy_service.store.door import Store
 from policy_service.store.lives import alone, drop_store, put_state, scrub
@@ -46,6 +47,7 @@ def erase(settings: Settings, store: Store, tenant: str) -> dict[str, Any] | Non
         held = _read_begun(store, tenant) if state is State.ERASING else _begin(store, tenant, state)
         drop_store(store, tenant)
         _drop_bundles(bundles, tenant)
+        revoke_all(settings.tenants, tenant)
         scrub(store)
         with store.databases.session(SERVICE, write=True) as session:
             put_state(session, tenant, State.ERASED)

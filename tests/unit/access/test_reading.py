@@ -79,6 +79,16 @@ def test_a_page_ends_early_and_is_not_the_last(desk: Desk, monkeypatch: pytest.M
     assert told == [[], [], []]
 
 
+def test_a_page_of_large_assets_ends_early_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "EXAMINED_CHARACTERS", 1_000)
+    monkeypatch.setattr(reading, "_LARGEST_CHUNK", 2)
+    desk.write_files({"own.cedar": SEES})
+    for number in range(6):
+        desk.make(f"large-{number}", open=True, text=["x" * 300, "y" * 300])
+    told = pages(desk, "ada", "limit=100")
+    assert [len(page) for page in told] == [2, 2, 2]
+
+
 def test_a_cursor_is_for_who_asked_what(desk: Desk) -> None:
     desk.write_files({"own.cedar": SEES})
     fill(desk, 4)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
 from policy_service.audit.trail_pages import read_last_head
-from policy_service.errors import Conflict, NoKey, NoStore, UnknownTenant
+from policy_service.errors import Conflict, NoKey, NoStore, Unauthenticated, UnknownTenant
+from policy_service.identity import keys
 from policy_service.store.control import DataKeyRow, State
 from policy_service.store.door import Store
 from policy_service.store.files import Files
@@ -58,12 +60,27 @@ def test_nothing_is_left_but_a_receipt(estate: Estate, owner: Store) -> None:
         unseal(owner.keys.version("acme", 1), "log", sealed)
     assert held is not None
     assert head is not None
-    assert (held["entities"], held["relationships"], held["trail"], held["keys"]) == (3, 1, 4, 1)
+    assert (held["entities"], held["relationships"], held["trail"], held["keys"]) == (3, 1, 9, 1)
     assert held["head"]["seq"] > head.seq  # what was not sealed yet was, before it went
     told = acts(owner)
     assert [action for action, _ in told] == ["create", "erase", "erased"]
     assert {name: value for name, value in told[-1][1].items() if name != "user"} == held
     assert told[-1][1]["user"]
+
+
+@pytest.mark.parametrize("broken", [False, True])
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+def test_api_keys_end_with_the_tenant(estate: Estate, owner: Store, broken: bool) -> None:
+    create(estate.settings, owner, "acme")
+    token, _ = keys.create(estate.settings.tenants, "acme", now=time.time())
+    file = estate.settings.tenants / "acme" / "keys.yaml"
+    if broken:
+        file.write_text("keys: 7\n")
+    erase(estate.settings, owner, "acme")
+    create(estate.settings, owner, "acme")
+    with pytest.raises(Unauthenticated):
+        keys.KeyRing(estate.settings.tenants).find(token, now=time.time())
+    assert keys.entries(estate.settings.tenants, "acme") == ()
 
 
 def test_nothing_can_be_sealed_for_an_erased_tenant(estate: Estate, owner: Store) -> None:
@@ -104,7 +121,7 @@ def test_what_stopped_on_the_way_is_finished_by_the_next(
         create(estate.settings, owner, "acme")
     held = erase(estate.settings, owner, "acme")
     assert held is not None
-    assert (held["entities"], held["trail"]) == (3, 4)
+    assert (held["entities"], held["trail"]) == (3, 9)
     assert count_rows(owner, "acme") == 0
     assert [action for action, _ in acts(owner)] == ["create", "erase", "erased"]
 
