@@ -115,5 +115,8 @@ def _name(thing: Any) -> str:
 def _why(record: Mapping[str, Any]) -> str:
     if record.get("refused"):
         return f"refused: {record['refused']}"
+    rows = record.get("rows")
+    if isinstance(rows, Mapping):
+        return f"{rows.get('shown')} of {rows.get('examined')} rows shown"
     errors = [f"failed: {failure.get('id')}" for failure in record.get("errors") or ()]
     return ", ".join([*(str(reason.get("id")) for reason in record.get("reasons") or ()), *errors])

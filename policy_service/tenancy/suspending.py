@@ -22,15 +22,15 @@ def resume(store: Store, tenant: str) -> bool:
 
 def _move(store: Store, tenant: str, old: State, new: State, action: str) -> bool:
     require_name(tenant)
+    if store.look(tenant) is None:
+        raise UnknownTenant(
+            f"the tenant `{tenant}` has no store that could be shut, "
+            f"take its keys back with `policy-service key revoke {tenant}`"
+        )
     with alone(store, tenant):
         state = store.look(tenant)
         if state is new:
             return False
-        if state is None:
-            raise UnknownTenant(
-                f"the tenant `{tenant}` has no store that could be shut, "
-                f"take its keys back with `policy-service key revoke {tenant}`"
-            )
         if state is not old:
             raise Conflict(f"the tenant `{tenant}` is {state}, only one that is {old} can be {new}")
         with store.databases.session(SERVICE, write=True) as session:

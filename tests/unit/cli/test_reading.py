@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from policy_service.audit.decision_log import DecisionLog
+from policy_service.audit.list_records import record_list
 from policy_service.audit.records import record
 from policy_service.bundles.current import Bundles
 from policy_service.cli import main
@@ -291,6 +292,24 @@ def test_log_names_nobody_for_an_item_that_could_not_be_read(tmp_path: Path) -> 
     append(tmp_path, {**told, "refused": "the item is null, send an object"})
     (line,) = log(tmp_path)
     assert line.endswith("deny   acme  -  -  -  refused: the item is null, send an object")
+
+
+def test_log_says_of_a_list_how_many_rows_were_shown(tmp_path: Path) -> None:
+    told = record_list(
+        at=1_700_000_000.0,
+        request_id="1",
+        caller=Caller("acme", "k"),
+        request=Request(Thing("user", "carol"), Act("PolicyService::list"), Thing("entity", "")),
+        version="v",
+        duration_us=1,
+        facts="[]",
+        context_used=b"{}",
+        examined=["a", "b", "c"],
+        shown=["b"],
+    )
+    append(tmp_path, told)
+    (line,) = log(tmp_path)
+    assert line.endswith("allow  acme  user:carol  PolicyService::list  entity:  1 of 3 rows shown")
 
 
 def test_log_refuses_what_is_no_subject(tmp_path: Path) -> None:
