@@ -19,7 +19,8 @@ from policy_service.policy.stored_values import write_json
 EXAMINED = 2_000
 # and what they hold together: a thousand of the largest would fill the memory of a worker
 EXAMINED_CHARACTERS = 8 * 1024 * 1024
-_LARGEST_CHUNK = 100
+# those at once: a page of a hundred, and the one that tells whether another page follows
+_LARGEST_CHUNK = 101
 
 
 class Read(NamedTuple):
