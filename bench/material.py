@@ -12,11 +12,11 @@ from policy_service.policy.gathering import Gatherer
 PLATFORM = {"nothing.cedar": b'@id("platform") forbid(principal, action == Action::"never", resource);\n'}
 
 
-def make_bundle(files: Mapping[str, str]) -> Bundle:
+def make_bundle(files: Mapping[str, str], tenant: str = "bench") -> Bundle:
     """A bundle of these tenant files over a platform layer that matches nothing."""
     platform = parse_layer("policies", PLATFORM, tenant=None)
-    encoded = {name: text.encode() for name, text in {"tenant.yaml": "name: bench\n", **files}.items()}
-    bundle, findings = join(platform, parse_layer("tenants/bench", encoded, tenant="bench"), Version("0" * 64))
+    encoded = {name: text.encode() for name, text in {"tenant.yaml": f"name: {tenant}\n", **files}.items()}
+    bundle, findings = join(platform, parse_layer(f"tenants/{tenant}", encoded, tenant=tenant), Version("0" * 64))
     if bundle is None:
         raise SystemExit("\n".join(map(str, findings)))
     return bundle

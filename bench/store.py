@@ -14,6 +14,7 @@ from sqlalchemy import Engine, create_engine, make_url, select
 from sqlalchemy.orm import Session
 from sqlcipher3 import dbapi2
 
+from bench import assets
 from bench.server import rss
 from bench.timing import Row, compare, ratio_row
 from policy_service.config import Settings
@@ -78,13 +79,13 @@ def _isolation(place: Place, open_bare: Callable[[Place, Store], Engine]) -> Ite
             bound,
             compare(ours, theirs, times, clock=time.perf_counter_ns),
         )
+    yield from assets.rows(_NAMES[place.kind], store, bare)
     bare.dispose()
     store.close()
 
 
 def fill(store: Store, tenant: str) -> None:
     """Entities for a tenant, ten properties each."""
-    properties = {f"property{number}": f"value {number} of some length" for number in range(10)}
     with store.session(tenant, write=True) as session:
         for number in range(ENTITIES):
             session.add(
@@ -95,7 +96,7 @@ def fill(store: Store, tenant: str) -> None:
                     source="bench",
                     scope="",
                     display_name=f"host {number}",
-                    properties=properties,
+                    properties=assets.PROPERTIES,
                     tags={"env": "production"},
                     version=1,
                     created_on=1,
