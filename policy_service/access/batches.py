@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from policy_service.access.authorize import Service
 from policy_service.access.enforce import Asker
-from policy_service.access.writing import Changes, Written, changing_assets, propose, write, written
-from policy_service.assets.asset import Kind
+from policy_service.access.writing import SOURCE, Changes, Written, changing_assets, propose, write, written
+from policy_service.assets import entities
+from policy_service.assets.asset import Kind, derive_id
 from policy_service.assets.drafts import Draft
 from policy_service.errors import Conflict, Forbidden, PolicyServiceError, RequestError
 
@@ -25,8 +26,17 @@ def write_batch(
     answers.
     """
     with changing_assets(service, asker) as changes:
+        _lock(changes, kind, [item for item in items if isinstance(item, Draft)])
         answers = [_write(changes, kind, item) for item in items]
         return changes.judge.bundle.version_text, answers
+
+
+def _lock(changes: Changes, kind: Kind, drafts: Sequence[Draft]) -> None:
+    """Lock all that is there of them: other batches have the same keys, perhaps in another order."""
+    inventory = changes.judge.inventory
+    entities.lock(
+        inventory, [derive_id(kind, inventory.account, SOURCE, draft.scope or "", draft.key) for draft in drafts]
+    )
 
 
 def _write(changes: Changes, kind: Kind, item: Draft | RequestError) -> Written | PolicyServiceError:

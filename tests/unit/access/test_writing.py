@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -151,3 +153,35 @@ def test_a_circle_is_named_to_who_sees_all_of_it(desk: Desk) -> None:
     desk.write_files({"relationships.yaml": drawn, "own.cedar": rule.partition("\n")[0]})
     refused = desk.ask("bob", "POST", "/relationships", closing)
     assert (refused.status, refused.json["detail"]) == (403, "you may not create this")
+
+
+def test_batches_with_the_same_keys_do_not_wait_in_a_circle(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the order of their items: one waits for the other."""
+    keys = ["a", "b", "c", "d"]
+    for key in keys:
+        desk.make(key)
+    desk.ask("ada", "DELETE", f"/entities/{desk.make('e')}")
+    start = threading.Barrier(2)
+    write = batches.write
+
+    def write_slowly(changes: Any, edit: Any) -> Any:
+        asset = write(changes, edit)
+        time.sleep(0.05)
+        return asset
+
+    monkeypatch.setattr(batches, "write", write_slowly)
+    told = []
+
+    def send(items: list[str], number: int) -> None:
+        start.wait(10)
+        sent = {"entities": [entity(key, number=number) for key in items]}
+        told.append(desk.ask("ada", "POST", "/entities:batch", sent))
+
+    orders = ([*keys, "e"], ["e", *reversed(keys)])
+    threads = [threading.Thread(target=send, args=(order, number)) for number, order in enumerate(orders)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [reply.status for reply in told] == [200, 200], [reply.body for reply in told]
+    assert {item["number"] for item in desk.ask("ada", "GET", "/entities").json["items"]} in ({0}, {1})
