@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, select
 
 from policy_service.assets.drafts import End
 from policy_service.assets.inventory import Inventory
+from policy_service.assets.members import LIMITS
 from policy_service.assets.rows import ACCOUNT
 from policy_service.errors import Conflict
 from policy_service.model import Uid
@@ -56,7 +57,14 @@ def resolve(inventory: Inventory, end: End, source: str, scope: str) -> Uid:
 
 
 def lock_ends(inventory: Inventory, ends: Sequence[Uid]) -> None:
-    """Lock those ends that are stored until the session ends; `Conflict` where one was deleted meanwhile."""
+    """Lock those ends that are stored until the session ends; `Conflict` where one was deleted meanwhile, and for one
+    of the file with an id that fits no index."""
+    for uid in ends:
+        if len(uid.id.encode()) > LIMITS.key_bytes:
+            raise Conflict(
+                f"`{entity_text(uid)[:80]}…` has an id of more than {LIMITS.key_bytes} bytes, which no relationship "
+                f"holds: give it a shorter one in {inventory.entities_file}"
+            )
     stored = {uid.id for uid in ends if uid not in inventory.bundle.entities}
     found = {id_ for _, id_ in inventory.session.execute(_LOCKED, {"account": inventory.account, "ids": list(stored)})}
     for uid in ends:

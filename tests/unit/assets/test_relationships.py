@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import random
+import string
 import threading
 from contextlib import ExitStack
 from itertools import pairwise
@@ -80,6 +83,16 @@ def test_an_end_that_is_missing_is_a_conflict(store, sent, told) -> None:
         named = {f"_fromEntity{part}": value for part, value in sent.items()}
         with pytest.raises(Conflict, match=told):
             relationships.propose(inventory, draft(**named, _toEntityKey="a"), 1)
+
+
+def test_an_end_whose_id_fits_no_index_is_a_conflict(store) -> None:
+    short, long = ("".join(random.Random(1).choices(string.ascii_letters, k=size)) for size in (1600, 1601))
+    filed = json.dumps([{"uid": {"type": "Team", "id": id_}} for id_ in (short, long)])
+    with opened(store, make_bundle(filed=filed)) as inventory:
+        entity(inventory, "a")
+        relationship(inventory, "uses", ("Team", short), ("Team", short), _key="short")
+        with pytest.raises(Conflict, match=r"an id of more than 1600 bytes.* in tenants/acme/entities\.json"):
+            relationships.propose(inventory, draft(_fromEntityKey="a", _toEntityId=long, _toEntityType="Team"), 1)
 
 
 def test_an_id_of_another_type_is_missing(store) -> None:
