@@ -11,9 +11,12 @@ from policy_service.assets import entities
 from policy_service.assets.asset import Kind, derive_id
 from policy_service.assets.drafts import Draft
 from policy_service.errors import Conflict, Forbidden, PolicyServiceError, RequestError
+from policy_service.store.snapshots import renew
 
 # what is wrong with one item; whatever else fails, fails for all
 _OF_ONE = (RequestError, Forbidden, Conflict)
+# items after which a transaction is given another minute: policies of any number may take a while on each
+_RENEWED = 100
 
 
 def write_batch(
@@ -27,7 +30,11 @@ def write_batch(
     """
     with changing_assets(service, asker) as changes:
         _lock(changes, kind, [item for item in items if isinstance(item, Draft)])
-        answers = [_write(changes, kind, item) for item in items]
+        answers = []
+        for place, item in enumerate(items):
+            if place % _RENEWED == 0:
+                renew(service.store, changes.judge.inventory.session)
+            answers.append(_write(changes, kind, item))
         return changes.judge.bundle.version_text, answers
 
 

@@ -185,3 +185,12 @@ def test_batches_with_the_same_keys_do_not_wait_in_a_circle(desk: Desk, monkeypa
         thread.join()
     assert [reply.status for reply in told] == [200, 200], [reply.body for reply in told]
     assert {item["number"] for item in desk.ask("ada", "GET", "/entities").json["items"]} in ({0}, {1})
+
+
+def test_a_batch_takes_as_long_as_it_takes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What PostgreSQL lets a transaction see ends after a minute, unless it is signed anew."""
+    signed: list[int] = []
+    monkeypatch.setattr(batches, "_RENEWED", 2)
+    monkeypatch.setattr(batches, "renew", lambda store, session: signed.append(len(signed)))
+    desk.ask("ada", "POST", "/entities:batch", {"entities": [entity(key) for key in "abcde"]})
+    assert len(signed) == 3
