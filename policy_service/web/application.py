@@ -30,6 +30,8 @@ _ENVIRONMENT = tuple(
     (name, {"content-type": "CONTENT_TYPE"}.get(name, f"HTTP_{name.upper().replace('-', '_')}"))
     for name in dict.fromkeys((*authzen.HEADERS, *asset_answers.HEADERS))
 )
+# of a body that is too large: what is read and thrown away before the refusal, and how much at once
+_DRAINED, _DRAINED_AT_ONCE = 32 * 1024 * 1024, 64 * 1024
 
 
 class Ready(Response):
@@ -113,7 +115,18 @@ def _read_body(environ: dict[str, Any], allowed: int) -> bytes:
         limit = min(int(length), limit)
     elif not environ.get("wsgi.input_terminated"):
         return b""
-    return environ["wsgi.input"].read(limit)  # type: ignore[no-any-return]
+    stream = environ["wsgi.input"]
+    body: bytes = stream.read(limit)
+    if len(body) > allowed:
+        _drain(stream)
+    return body
+
+
+def _drain(stream: Any) -> None:
+    """Read on for a while: a connection that is closed with bytes unread takes the refusal with it."""
+    left = _DRAINED
+    while left > 0 and (part := stream.read(min(left, _DRAINED_AT_ONCE))):
+        left -= len(part)
 
 
 def _refuse(error: HTTPException | PolicyServiceError) -> Response:

@@ -126,5 +126,5 @@ def test_where_nobody_knows_who_is_shut_no_key_is_wrong(
 
 def test_health_is_the_store_s_too(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     assert client.send("GET", "/healthz").status == 200
-    monkeypatch.setattr(client.service.store, "state", fail)
+    monkeypatch.setattr(client.service.store, "shut", fail)
     assert client.send("GET", "/healthz").status == 503
