@@ -9,7 +9,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import orjson
 from sqlalchemy import Engine, create_engine, make_url, select
 from sqlalchemy.orm import Session
 from sqlcipher3 import dbapi2
@@ -28,6 +30,11 @@ from tests.stores import RUNTIME, Place, start_cluster
 ENTITIES = 5_000
 TENANTS = int(os.environ.get("BENCH_TENANTS", "10000"))
 HELD = 256
+# both read JSON by the same library
+JSON: dict[str, Any] = {
+    "json_serializer": lambda value: orjson.dumps(value).decode(),
+    "json_deserializer": orjson.loads,
+}
 _NAMES = {"sqlite": "SQLCipher files", "postgresql": "PostgreSQL"}
 
 
@@ -121,14 +128,15 @@ def _open_bare_file(_: Place, store: Store) -> Engine:
         connection.execute(f"PRAGMA key = \"x'{secret}'\"")
         return connection
 
-    return create_engine("sqlite://", module=dbapi2, creator=connect, pool_size=1)
+    return create_engine("sqlite://", module=dbapi2, creator=connect, pool_size=1, **JSON)
 
 
 def _open_bare_postgresql(place: Place, _: Store) -> Engine:
     """The same rows in tables without row level security."""
     assert place.cluster
     superuser = make_url(place.cluster.superuser).set(drivername="postgresql+psycopg", database=place.database)
-    engine = create_engine(superuser, connect_args={"options": "-c search_path=bare", "prepare_threshold": None})
+    arguments = {"options": "-c search_path=bare", "prepare_threshold": None}
+    engine = create_engine(superuser, connect_args=arguments, **JSON)
     place.cluster.execute("CREATE SCHEMA bare", place.database)
     place.cluster.execute("CREATE TABLE bare.entity (LIKE policy_service.entity INCLUDING ALL)", place.database)
     place.cluster.execute("INSERT INTO bare.entity SELECT * FROM policy_service.entity", place.database)
