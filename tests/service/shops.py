@@ -18,6 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 from policy_service.cli import main
+from policy_service.store.door import STATE_SECONDS
 from policy_service.store.files import Files
 from policy_service.store.opening import open_store
 from tests.service.houses import ROOT, fill
@@ -59,7 +60,7 @@ class Shop:
         return given | {name.replace("_", "-"): value for name, value in headers.items()}
 
     def ask_often(self, method: str, path: str, body: Any = None, **options: Any) -> list[httpx.Response]:
-        """What several connections are answered, and so every worker in all likelihood."""
+        """What several connections are answered, for the most part by each of the workers."""
         return [self.ask(method, path, body, **options) for _ in range(6)]
 
     def command(self, *arguments: str) -> str:
@@ -81,8 +82,12 @@ class Shop:
             assert isinstance(store.databases, Files)
             return store.databases.path(tenant)
 
+    def settle(self) -> None:
+        """Wait for as long as a worker may answer by what it knew before."""
+        time.sleep(STATE_SECONDS + 0.1)
+
     def wait(self, method: str, path: str, status: int, **options: Any) -> None:
-        """Wait until every worker answers with a status."""
+        """Wait until several connections are answered with a status, which may all be one worker's."""
         wait_for(
             lambda: {reply.status_code for reply in self.ask_often(method, path, **options)} == {status},
             LIMIT,
