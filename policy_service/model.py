@@ -7,11 +7,19 @@ an entity), a list (a set) or a dict (a record). Floats and null never get this 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeAlias
+
+_TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
+
+
+def is_tenant_name(text: str) -> bool:
+    """Whether a text can name a tenant, and so a folder directly below the tenants' folder, a file, an account."""
+    return _TENANT.fullmatch(text) is not None
 
 
 class Uid(NamedTuple):

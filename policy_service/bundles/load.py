@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from policy_service.bundles.revision import Revision, find_revision
-from policy_service.bundles.sources import Source, is_tenant_name, read_layer
+from policy_service.bundles.sources import Source, read_layer
 from policy_service.errors import UnknownTenant
-from policy_service.model import Finding, Version
+from policy_service.model import Finding, Version, is_tenant_name
 from policy_service.policy.bundle import Bundle, join
 from policy_service.policy.files import Layer, parse_layer
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,7 +22,6 @@ Signature: TypeAlias = tuple[object, ...]
 
 DEPTH = 8
 ENTRIES = 4 * LIMITS.files  # what is looked at, ignored names too, so that a folder of a million dotfiles is bounded
-_TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +52,6 @@ class _Walk:
 
     def refuse(self, path: str, sentence: str) -> None:
         self.findings.append(Finding(f"{self.root}/{path}" if path else self.root, 1, sentence))
-
-
-def is_tenant_name(name: str) -> bool:
-    """Whether `name` can be a tenant's: it is a folder's name, so nothing else ever reaches a path."""
-    return _TENANT.fullmatch(name) is not None
 
 
 def digest(files: Mapping[str, bytes]) -> str:

@@ -27,7 +27,6 @@ NAME = "keys.yaml"
 SCOPES = ("decide", "read", "write", "ingest", "act")
 FILE_BYTES = 1024 * 1024
 
-_TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
 _ID = re.compile(r"[0-9A-Za-z]{1,32}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)  # RFC 3339 §5.6
@@ -45,11 +44,6 @@ class Key:
     created: datetime
     subject: Thing | None = None
     expires: datetime | None = None
-
-
-def is_tenant_name(text: str) -> bool:
-    """Whether a text can name a tenant, and so a folder directly below the tenants' folder."""
-    return _TENANT.fullmatch(text) is not None
 
 
 def read_subject(text: str) -> Thing:

@@ -22,8 +22,8 @@ from typing import NamedTuple
 from policy_service.errors import Refused, Unauthenticated, UnknownTenant
 from policy_service.identity import key_files
 from policy_service.identity.base62 import checksum, draw
-from policy_service.identity.key_files import SCOPES, Key, is_tenant_name
-from policy_service.model import Caller
+from policy_service.identity.key_files import SCOPES, Key
+from policy_service.model import Caller, is_tenant_name
 
 _ID_LENGTH = 12
 _SECRET_LENGTH = 43  # at least 256 bits

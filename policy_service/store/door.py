@@ -6,7 +6,6 @@ No other module opens a connection. A session belongs to one tenant and ends wit
 from __future__ import annotations
 
 import contextlib
-import re
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from policy_service.errors import NoStore
+from policy_service.model import is_tenant_name
 from policy_service.store.control import State, TenantRow
 from policy_service.store.data_keys import DataKeys
 from policy_service.store.key_tables import KeyTables
@@ -24,7 +24,6 @@ from policy_service.store.sessions import TenantSession
 from policy_service.store.tables import SERVICE
 
 STATE_SECONDS = 1.0
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
 SHUT = (State.SUSPENDED, State.ERASING, State.ERASED)
 # a state is a few bytes, and there may be many tenants
 _REMEMBERED = 20_000
@@ -91,7 +90,7 @@ class Store:
         if held is not None and now < held[0]:
             return held[1]
         # whoever asks may have made the name up, and a file's name is made of it
-        found = self.look(tenant) if _NAME.fullmatch(tenant) else None
+        found = self.look(tenant) if is_tenant_name(tenant) else None
         with self._lock:
             if len(self._states) >= _REMEMBERED:
                 self._states.clear()

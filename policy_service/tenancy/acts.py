@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from policy_service.audit.sealer import seal
 from policy_service.audit.trail import Change, Origin, note
 from policy_service.errors import PolicyServiceError, Refused
-from policy_service.identity.key_files import is_tenant_name
+from policy_service.model import is_tenant_name
 from policy_service.store.door import Store
 
 Report: TypeAlias = Callable[[int, int], None]  # how many are done, of how many

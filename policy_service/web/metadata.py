@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from policy_service.identity.key_files import is_tenant_name
+from policy_service.model import is_tenant_name
 
 WELL_KNOWN = "/.well-known/authzen-configuration"
 

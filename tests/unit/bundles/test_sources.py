@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from policy_service.bundles import sources
-from policy_service.bundles.sources import digest, is_tenant_name, pack, read_layer, signature, unpack
+from policy_service.bundles.sources import digest, pack, read_layer, signature, unpack
+from policy_service.model import is_tenant_name
 from policy_service.policy.scope import Limits
 from tests.unit.bundles.folders import fill
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from policy_service.errors import Refused
-from policy_service.identity.key_files import Key, is_tenant_name, parse, read_instant, read_subject, write_text
-from policy_service.model import Thing
+from policy_service.identity.key_files import Key, parse, read_instant, read_subject, write_text
+from policy_service.model import Thing, is_tenant_name
 
 HASH = "a" * 64
 GOOD = f'{{id: "k1", sha256: "{HASH}", scopes: [decide], created: "2026-01-01T00:00:00Z"}}'
