@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -36,14 +36,7 @@ def open_store(settings: Settings) -> Store:
     if not settings.database_url:
         return _open_files(settings)
     engine = postgres.make_engine(postgres.read_url(settings.database_url, "DATABASE_URL"))
-    try:
-        with translated("the database"):
-            powers.refuse_power(engine)
-            require_current(engine)
-        return _open_postgresql(settings, engine)
-    except BaseException:
-        engine.dispose()
-        raise
+    return _open_postgresql(settings, engine, powers.refuse_power)
 
 
 def is_made(settings: Settings) -> bool:
@@ -55,14 +48,7 @@ def open_admin_store(settings: Settings) -> Store:
     """The store for a command that changes a tenant's life: on PostgreSQL as the role of `DATABASE_ADMIN_URL`."""
     if not settings.database_url:
         return _open_files(settings)
-    engine = open_admin_engine()
-    try:
-        with translated("the database"):
-            require_current(engine)
-        return _open_postgresql(settings, engine)
-    except BaseException:
-        engine.dispose()
-        raise
+    return _open_postgresql(settings, open_admin_engine())
 
 
 def open_admin_engine() -> Engine:
@@ -139,7 +125,19 @@ def _see_parts(folder: Path, own: Sequence[KeyRow], is_beginning: bool) -> bool:
     return not own
 
 
-def _open_postgresql(settings: Settings, engine: Engine) -> Store:
+def _open_postgresql(settings: Settings, engine: Engine, *checks: Callable[[Engine], None]) -> Store:
+    """The store on an engine that passes the checks, the tables' version last; one that fails is closed."""
+    try:
+        with translated("the database"):
+            for check in (*checks, require_current):
+                check(engine)
+        return _wire_postgresql(settings, engine)
+    except BaseException:
+        engine.dispose()
+        raise
+
+
+def _wire_postgresql(settings: Settings, engine: Engine) -> Store:
     own = ServiceKeyTable(engine)
     if not own.read(SERVICE):
         raise Refused("the database has no key of the service, run `policy-service db upgrade`")
