@@ -22,10 +22,9 @@ from bench.timing import Row, compare, ratio_row
 from policy_service.config import Settings
 from policy_service.store.door import Store
 from policy_service.store.files import Files
-from policy_service.store.lives import create_store
 from policy_service.store.opening import open_store
 from policy_service.store.tables import EntityRow
-from tests.stores import RUNTIME, Place, start_cluster
+from tests.stores import RUNTIME, Place, create_store, start_cluster
 
 ENTITIES = 5_000
 TENANTS = int(os.environ.get("BENCH_TENANTS", "10000"))

@@ -15,8 +15,9 @@ import pytest
 from sqlalchemy import make_url
 
 from policy_service.config import Settings
+from policy_service.store.control import State
 from policy_service.store.door import Store
-from policy_service.store.lives import create_store
+from policy_service.store.lives import begin_store, set_state
 from policy_service.store.opening import open_admin_store, open_store
 from policy_service.store.upgrading import upgrade
 
@@ -77,6 +78,12 @@ def start_cluster(folder: Path) -> Iterator[Cluster]:
         yield cluster
     finally:
         server.cleanup()
+
+
+def create_store(store: Store, tenant: str) -> None:
+    """Make the store of a tenant and open it to requests."""
+    begin_store(store, tenant)
+    set_state(store, tenant, State.ACTIVE)
 
 
 @contextmanager

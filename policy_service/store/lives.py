@@ -41,12 +41,6 @@ def alone(store: Store, tenant: str) -> Iterator[None]:
         yield
 
 
-def create_store(store: Store, tenant: str) -> None:
-    """Make the store of a tenant and open it to requests. `Conflict` where there is one."""
-    begin_store(store, tenant)
-    set_state(store, tenant, State.ACTIVE)
-
-
 def begin_store(store: Store, tenant: str, *, above: int = 0) -> DataKey:
     """Make an empty store, key first, which counts once its tenant is active; what a killed run began is cleared.
 

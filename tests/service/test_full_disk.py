@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import pytest
 
+from tests.disks import fill_up, small_disk
 from tests.property.test_swaps import TENANT
 from tests.service.servers import (
     ALICE,
@@ -26,34 +22,6 @@ from tests.service.servers import (
     serving,
 )
 from tests.web.conftest import Server, Site, wait_for
-
-
-@contextmanager
-def small_disk(folder: Path) -> Iterator[None]:
-    """A disk of its own with little space; skips where this user may not mount one."""
-    folder.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        pytest.skip(f"a disk can't be mounted here: {done.stderr.strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def fill_up(folder: Path) -> Path:
-    """A file that takes all the space there is."""
-    filler = folder / "filler"
-    file = os.open(filler, os.O_WRONLY | os.O_CREAT)
-    try:
-        while True:
-            os.write(file, b"x" * 4096)
-    except OSError:
-        return filler
-    finally:
-        os.close(file)
 
 
 def test_a_full_disk(tmp_path: Path) -> None:

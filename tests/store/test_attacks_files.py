@@ -11,11 +11,11 @@ from sqlcipher3 import dbapi2
 
 from policy_service.errors import NoStore, StoreFailed
 from policy_service.store.files import Files
-from policy_service.store.lives import create_store
 from policy_service.store.sqlcipher import USE, connect
 from policy_service.store.tables import TRAIL, EntityRow
 from tests.store.conftest import Town
 from tests.store.rows import MINE, SECRETS, TABLES, THEIRS, entity, see, unharmed
+from tests.stores import create_store
 
 
 def path_of(town: Town, account: str) -> Path:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import resource
 import secrets
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partialmethod
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from policy_service.store.files import Files
 from policy_service.store.gates import Gate
 from policy_service.store.sqlcipher import connect
 from policy_service.store.tables import EntityRow
+from tests.disks import fill_up, small_disk
 from tests.store.conftest import Town
 from tests.store.rows import MINE, SECRETS, THEIRS, entity, fill_both, see, unharmed
 from tests.stores import RUNTIME, Place, make_place
@@ -139,29 +139,6 @@ def test_a_tenants_state_that_can_not_be_known_is_a_failure(
             read(store, "nobody")
     aside.rename(control)
     assert read(store) == {SECRETS[MINE]}
-
-
-@contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[None]:
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=1777", "tmpfs", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"a disk can't be mounted here: {done.stderr.strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def fill_up(folder: Path) -> Path:
-    filler = folder / "filler"
-    with open(filler, "wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(b"x" * 4096)
-        except OSError:
-            return filler
 
 
 def write_much(store: Store, count: int) -> None:

@@ -14,11 +14,11 @@ from policy_service.cli import main
 from policy_service.config import Settings
 from policy_service.store import migrate
 from policy_service.store.control import State
-from policy_service.store.lives import create_store, set_state
+from policy_service.store.lives import set_state
 from policy_service.store.opening import open_store
 from policy_service.store.sqlcipher import connect
 from tests.service.test_tenant_kills import know_revision
-from tests.stores import Place, admin_url
+from tests.stores import Place, admin_url, create_store
 
 
 def run(*arguments: str, **environment: str) -> Result:

@@ -11,11 +11,11 @@ from sqlalchemy import select
 
 from policy_service.cli import main
 from policy_service.config import Settings
-from policy_service.store.lives import create_store
 from policy_service.store.opening import open_store
 from policy_service.store.private_files import replace_private
 from policy_service.store.tables import SERVICE, TrailEntryRow
 from policy_service.tenancy.acts import name_operator
+from tests.stores import create_store
 
 
 def run(*arguments: str) -> Result:

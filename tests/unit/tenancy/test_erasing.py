@@ -15,13 +15,14 @@ from policy_service.identity import keys
 from policy_service.store.control import DataKeyRow, State
 from policy_service.store.door import Store
 from policy_service.store.files import Files
-from policy_service.store.lives import create_store, set_state
+from policy_service.store.lives import set_state
 from policy_service.store.sealing import seal, unseal
 from policy_service.store.tables import SERVICE, Base
 from policy_service.tenancy import erasing
 from policy_service.tenancy.creating import create
 from policy_service.tenancy.erasing import erase
 from policy_service.tenancy.suspending import suspend
+from tests.stores import create_store
 from tests.unit.tenancy.estates import Estate, acts
 
 

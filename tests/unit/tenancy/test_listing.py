@@ -6,11 +6,12 @@ import pytest
 
 from policy_service.store.control import State
 from policy_service.store.door import Store
-from policy_service.store.lives import create_store, set_state
+from policy_service.store.lives import set_state
 from policy_service.tenancy import listing
 from policy_service.tenancy.erasing import erase
 from policy_service.tenancy.listing import Listed, list_all
 from policy_service.tenancy.suspending import suspend
+from tests.stores import create_store
 from tests.unit.tenancy.estates import Estate
 
 

@@ -7,8 +7,9 @@ import pytest
 from policy_service.errors import Conflict, NoStore, UnknownTenant
 from policy_service.store.control import State
 from policy_service.store.door import Store
-from policy_service.store.lives import create_store, set_state
+from policy_service.store.lives import set_state
 from policy_service.tenancy.suspending import resume, suspend
+from tests.stores import create_store
 from tests.unit.tenancy.estates import acts
 
 
