@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import orjson
 
 from policy_service.errors import RequestError
-from policy_service.model import Act, Decision, Policy, Request, Thing
+from policy_service.model import Decision, Policy, Request
 from policy_service.web.errors import TooLarge
+from policy_service.web.members import NOTHING, name_kind, quote, read_act, read_object, read_thing
 
 ITEMS = 1_000
 # what a batch may be once its defaults stand in each item: so much is evaluated and recorded, and the log is finite
@@ -29,9 +30,7 @@ SEMANTICS: dict[str, bool | None] = {
 REASONS = "reasons"
 
 _PARTS = ("subject", "action", "resource", "context")
-_NOTHING: dict[str, Any] = {}
 _ALLOW, _DENY = b'{"decision":true}', b'{"decision":false}'
-_NAMES = {dict: "an object", list: "an array", str: "a string", bool: "a boolean"}
 
 
 class Body(NamedTuple):
@@ -50,8 +49,8 @@ class Body(NamedTuple):
 def read_single(body: Any) -> Body:
     """The one question of an Access Evaluation body; `RequestError` where a required member is missing or wrong."""
     if type(body) is not dict:
-        raise RequestError(f"the body is {_name(body)}, send an object")
-    explain = _read_explain(_object(body, "options")) if "options" in body else False
+        raise RequestError(f"the body is {name_kind(body)}, send an object")
+    explain = _read_explain(read_object(body, "options")) if "options" in body else False
     return Body([_read_request(body)], explain)
 
 
@@ -62,21 +61,21 @@ def read_batch(body: Any) -> Body:
     semantic, more than `ITEMS` items; `TooLarge` where the defaults make it more than `WRITTEN_OUT` bytes.
     """
     if type(body) is not dict:
-        raise RequestError(f"the body is {_name(body)}, send an object")
-    options = _object(body, "options")
+        raise RequestError(f"the body is {name_kind(body)}, send an object")
+    options = read_object(body, "options")
     explain, semantic = _read_explain(options), options.get("evaluations_semantic")
     if semantic is not None and (type(semantic) is not str or semantic not in SEMANTICS):
-        raise RequestError(f"`options.evaluations_semantic` is {_quote(semantic)}, use one of {', '.join(SEMANTICS)}")
+        raise RequestError(f"`options.evaluations_semantic` is {quote(semantic)}, use one of {', '.join(SEMANTICS)}")
     items = body.get("evaluations")
     if items is None:
         items = []
     elif type(items) is not list:
-        raise RequestError(f"`evaluations` is {_name(items)}, send an array")
+        raise RequestError(f"`evaluations` is {name_kind(items)}, send an array")
     if not items:
         return Body([_read_request(body)], explain)
     if len(items) > ITEMS:
         raise RequestError(f"`evaluations` holds {len(items)} items, send at most {ITEMS}")
-    defaults = {part: _object(body, part) for part in _PARTS if body.get(part) is not None}
+    defaults = {part: read_object(body, part) for part in _PARTS if body.get(part) is not None}
     if defaults and len(items) * len(json.dumps(defaults, default=str)) > WRITTEN_OUT:
         raise TooLarge(f"with its defaults in each item the batch is larger than {WRITTEN_OUT} bytes, split it")
     until = SEMANTICS[semantic] if semantic else None
@@ -86,7 +85,7 @@ def read_batch(body: Any) -> Body:
 def _read_item(item: Any, defaults: dict[str, Any]) -> Request | RequestError:
     """One item over the defaults, by whole member (§7.1.1): an object of the item is never merged with a default."""
     if type(item) is not dict:
-        return RequestError(f"the item is {_name(item)}, send an object")
+        return RequestError(f"the item is {name_kind(item)}, send an object")
     own = {part: item[part] for part in _PARTS if item.get(part) is not None}
     try:
         return _read_request({**defaults, **own} if own else defaults)
@@ -95,45 +94,11 @@ def _read_item(item: Any, defaults: dict[str, Any]) -> Request | RequestError:
 
 
 def _read_request(body: dict[str, Any]) -> Request:
-    subject, action, resource = body.get("subject"), body.get("action"), body.get("resource")
-    if type(action) is not dict:
-        raise _refuse_object("action", action)
-    name = action.get("name")
-    if type(name) is not str:
-        raise _refuse_text("action.name", name)
-    act = Act(name, _properties(action, "action") if "properties" in action else _NOTHING)
-    context = _object(body, "context") if "context" in body else _NOTHING
-    return Request(_read_thing(subject, "subject"), act, _read_thing(resource, "resource"), context)
-
-
-def _read_thing(raw: Any, role: str) -> Thing:
-    if type(raw) is not dict:
-        raise _refuse_object(role, raw)
-    kind, name = raw.get("type"), raw.get("id")
-    if type(kind) is not str:
-        raise _refuse_text(f"{role}.type", kind)
-    if type(name) is not str:
-        raise _refuse_text(f"{role}.id", name)
-    return Thing(kind, name, _properties(raw, role) if "properties" in raw else _NOTHING)
-
-
-def _object(body: dict[str, Any], member: str) -> dict[str, Any]:
-    """An optional object; absent and `null` are the empty one."""
-    value = body.get(member)
-    if value is None:
-        return _NOTHING
-    if type(value) is not dict:
-        raise _refuse_object(member, value)
-    return value
-
-
-def _properties(raw: dict[str, Any], role: str) -> dict[str, Any]:
-    value = raw["properties"]
-    if value is None:
-        return _NOTHING
-    if type(value) is not dict:
-        raise _refuse_object(f"{role}.properties", value)
-    return value
+    act = read_act(body.get("action"))
+    context = read_object(body, "context") if "context" in body else NOTHING
+    return Request(
+        read_thing(body.get("subject"), "subject"), act, read_thing(body.get("resource"), "resource"), context
+    )
 
 
 def _read_explain(options: dict[str, Any]) -> bool:
@@ -141,26 +106,8 @@ def _read_explain(options: dict[str, Any]) -> bool:
     if wanted is None:
         return False
     if wanted != REASONS:
-        raise RequestError(f"`options.explain` is {_quote(wanted)}, the one value it takes is `{REASONS}`")
+        raise RequestError(f"`options.explain` is {quote(wanted)}, the one value it takes is `{REASONS}`")
     return True
-
-
-def _refuse_object(where: str, value: Any) -> RequestError:
-    found = "is missing" if value is None else f"is {_name(value)}"
-    return RequestError(f"`{where}` {found}, send an object")
-
-
-def _refuse_text(where: str, value: Any) -> RequestError:
-    found = "is missing" if value is None else f"is {_name(value)}"
-    return RequestError(f"`{where}` {found}, send a string")
-
-
-def _name(value: Any) -> str:
-    return "null" if value is None else _NAMES.get(type(value), "a number")
-
-
-def _quote(value: Any) -> str:
-    return f"`{value[:64]}`" if isinstance(value, str) else _name(value)
 
 
 def write_single(decision: Decision, explain: bool) -> bytes:
