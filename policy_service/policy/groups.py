@@ -32,6 +32,7 @@ class Groups:
 
     parents: Mapping[Uid, frozenset[Uid]] = field(default_factory=dict)
     _closures: dict[frozenset[Uid], frozenset[Uid]] = field(default_factory=dict, repr=False, compare=False)
+    _ids: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     def closure(self, uid: Uid) -> frozenset[Uid]:
         """All groups `uid` is in, through other groups too; itself only where it is a group in itself."""
@@ -55,16 +56,15 @@ class Groups:
             self._closures[direct] = closure
         return closure
 
-    def members(self, group: str) -> frozenset[Uid]:
-        """The direct members of the group named `group`; looks through all of them."""
-        uid = Uid(GROUP, group)
-        return frozenset(member for member, groups in self.parents.items() if uid in groups)
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The names of all groups that have a member or are in a group."""
-        held = {group.id for groups in set(self.parents.values()) for group in groups}
-        return frozenset(held | {member.id for member in self.parents if member.type == GROUP})
+    def ids_of(self, type_: str) -> tuple[str, ...]:
+        """The ids of all members of a type, sorted; looked for once."""
+        ids = self._ids.get(type_)
+        if ids is None:
+            ids = tuple(sorted(member.id for member in self.parents if member.type == type_))
+            # types are what requests send: of those that no member has nothing is kept
+            if ids:
+                self._ids[type_] = ids
+        return ids
 
     def add(self, more: Mapping[str, Sequence[str]]) -> Groups:
         """These groups and more members: `{"editors": ["user:alice"]}`.

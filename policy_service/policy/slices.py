@@ -59,6 +59,7 @@ class Index:
         # what a request is, as far as scopes can tell requests apart, and its slice
         self._known: dict[tuple[Hashable, ...], Slice] = {}
         self._named: set[Hashable] = set()
+        self._actions: frozenset[Uid] | None = None
         for position, policy in enumerate(self._policies):
             self._insert(position, policy)
 
@@ -115,6 +116,14 @@ class Index:
             self._held += len(key)
             _keep(self._slices, key, kept)
         return kept
+
+    @property
+    def actions(self) -> frozenset[Uid]:
+        """The actions that the scope of some policy names."""
+        if self._actions is None:
+            keys = chain.from_iterable(policy.scope.action or () for policy in self._policies)
+            self._actions = frozenset(uid for _, uid in keys if isinstance(uid, Uid))
+        return self._actions
 
     def forget(self) -> None:
         """Let go of the slices that are kept ready."""

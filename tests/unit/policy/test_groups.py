@@ -44,8 +44,8 @@ def test_members_are_typed_and_ids_are_any_text() -> None:
         "g, Inventory.Host:web-1, group:x, acme",
         "g,group:y,group:x,acme",
     )
-    assert groups.members("x") == {Uid("user", "a:b c"), Uid("Inventory::Host", "web-1"), group("y")}
-    assert groups.names == {"x", "y"}
+    assert (groups.ids_of("user"), groups.ids_of("Inventory::Host")) == (("a:b c",), ("web-1",))
+    assert groups.ids_of("robot") == ()
 
 
 def test_a_type_named_group_is_a_group_and_a_user_of_its_name_is_not() -> None:

@@ -1,0 +1,108 @@
+"""Bodies of the search APIs (AuthZEN 1.0 §8) read and written.
+
+The id of what is searched for is ignored where it is sent, and so is an action where actions are searched for; all
+else is read as in `evaluation`. Results have the members of the standard and no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
+
+import orjson
+
+from policy_service.errors import RequestError
+from policy_service.model import Act, Request, Thing
+from policy_service.web.members import (
+    NOTHING,
+    name_kind,
+    quote,
+    read_act,
+    read_object,
+    read_properties,
+    read_thing,
+    refuse_object,
+    refuse_text,
+)
+
+Role: TypeAlias = Literal["subject", "resource", "action"]
+ROLES: tuple[Role, ...] = get_args(Role)
+# results of a page where the request does not say, and at most
+LIMIT, LARGEST_LIMIT = 1_000, 1_000
+FILTERS = ("sql", "ucast", "ast")
+
+
+class Body(NamedTuple):
+    """A search that was read.
+
+    `request` has an empty id, or an empty name, in the place of what is searched for. `limit` is none where the
+    request names none; `paged` tells whether it has a `page` at all. `filter` is the form in which it wants the
+    condition on resources instead of results.
+    """
+
+    role: Role
+    request: Request
+    token: str = ""
+    limit: int | None = None
+    paged: bool = False
+    filter: str = ""
+
+
+def read_search(role: Role, body: Any) -> Body:
+    """The search of a body; `RequestError` where a required member is missing or wrong."""
+    if type(body) is not dict:
+        raise RequestError(f"the body is {name_kind(body)}, send an object")
+    read = {name: _read_target if name == role else read_thing for name in ("subject", "resource")}
+    subject, resource = (read[name](body.get(name), name) for name in ("subject", "resource"))
+    act = Act("") if role == "action" else read_act(body.get("action"))
+    request = Request(subject, act, resource, read_object(body, "context"))
+    token, limit = _read_page(read_object(body, "page"))
+    wanted = _read_filter(role, read_object(body, "options"))
+    return Body(role, request, token, limit, body.get("page") is not None, wanted)
+
+
+def _read_target(raw: Any, role: str) -> Thing:
+    """What is searched for: a type, and properties that every candidate has."""
+    if type(raw) is not dict:
+        raise refuse_object(role, raw)
+    kind = raw.get("type")
+    if type(kind) is not str:
+        raise refuse_text(f"{role}.type", kind)
+    return Thing(kind, "", read_properties(raw, role) if "properties" in raw else NOTHING)
+
+
+def _read_page(page: dict[str, Any]) -> tuple[str, int | None]:
+    token, limit = page.get("token"), page.get("limit")
+    if token is not None and type(token) is not str:
+        raise RequestError(f"`page.token` is {name_kind(token)}, send the `next_token` of the page before")
+    if limit is not None and (type(limit) is not int or limit < 0):
+        raise RequestError(f"`page.limit` is {quote(limit)}, send a whole number from 0 on")
+    read_object(page, "properties")
+    # none in particular is as many as there are, within what one answer holds (§8.2.1 allows 0 and leaves it open)
+    return token or "", min(limit, LARGEST_LIMIT) if limit else None
+
+
+def _read_filter(role: Role, options: dict[str, Any]) -> str:
+    wanted = options.get("filter")
+    if wanted is None:
+        return ""
+    if role != "resource":
+        raise RequestError("`options.filter` is an option of the resource search alone, leave it out")
+    if type(wanted) is not str or wanted not in FILTERS:
+        raise RequestError(f"`options.filter` is {quote(wanted)}, use one of {', '.join(FILTERS)}")
+    return wanted
+
+
+def write_results(body: Body, results: Sequence[Thing | Act], token: str) -> bytes:
+    """The body of a page of results: `page` first, where the request has one or another page follows (§8.2.2)."""
+    answer: dict[str, Any] = {"page": {"next_token": token}} if token or body.paged else {}
+    return orjson.dumps({**answer, "results": [_shape(found) for found in results]})
+
+
+def write_filter(condition: dict[str, Any]) -> bytes:
+    """The body of a search that wanted a condition: no results, and the condition as its context."""
+    return orjson.dumps({"context": {"filter": condition}, "results": []})
+
+
+def _shape(found: Thing | Act) -> dict[str, str]:
+    return {"name": found.name} if isinstance(found, Act) else {"type": found.type, "id": found.id}
