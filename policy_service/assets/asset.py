@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -91,17 +91,20 @@ def derive_id(kind: Kind, account: str, source: str, scope: str, key: str) -> st
     return str(uuid.uuid5(_NAMESPACES[kind], json.dumps([account, source, scope, key])))
 
 
-def to_entity(asset: Asset, edges: Edges = NO_EDGES) -> Entity:
-    """The asset as policies see it.
+def name_attribute(name: str, drawn: Collection[str]) -> str:
+    """The attribute that a property is to policies, beside those that relationships draw.
 
     Properties keep their names, but for those that are the asset's own, the service's or a relationship's: they are
     `property.<name>`, and so is any that starts with `property.`, so that no two can be meant by one name.
     """
-    taken = _TAKEN | edges.attributes.keys()
-    attributes: dict[str, Value] = {
-        PROPERTY + name if name in taken or name.startswith(PROPERTY) else name: value
-        for name, value in asset.properties.items()
-    }
+    taken = name in _TAKEN or name in drawn or name.startswith(PROPERTY)
+    return PROPERTY + name if taken else name
+
+
+def to_entity(asset: Asset, edges: Edges = NO_EDGES) -> Entity:
+    """The asset as policies see it: properties by the names of `name_attribute`, beside those that it has of its own."""
+    drawn = edges.attributes.keys()
+    attributes: dict[str, Value] = {name_attribute(name, drawn): value for name, value in asset.properties.items()}
     attributes |= {"key": asset.key, "type": asset.type, "class": list(asset.classes)}
     attributes |= {"source": asset.source, "scope": asset.scope}
     if asset.display_name is not None:
