@@ -92,7 +92,10 @@ class Engine(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Who a policy is: everything a reason shows. `file` is relative (`tenants/acme/hosts.cedar`), `line` from 1."""
+    """Who a policy is: everything a reason shows. `file` is relative (`tenants/acme/hosts.cedar`), `line` from 1.
+
+    `hides` are the patterns of what a forbid of `PolicyService::readProperty` hides: all, where it names nothing.
+    """
 
     id: str
     effect: Effect
@@ -100,6 +103,7 @@ class Policy:
     line: int
     engine: Engine
     message: str = ""
+    hides: tuple[str, ...] = ("*",)
 
 
 class Failure(NamedTuple):

@@ -19,6 +19,7 @@ from policy_service.model import Effect, Engine, Extension, Failure, Finding, Ou
 from policy_service.policy.engines import cedar_hazards, cedar_tree
 from policy_service.policy.engines.cedar_text import NotCedar, Piece, find_line, find_scope_end, read_policies, shorten
 from policy_service.policy.engines.large_stack import on_large_stack
+from policy_service.policy.hiding import HidesError, read_hides
 from policy_service.policy.scope import Needs, Scope
 from policy_service.policy.values import dumps
 
@@ -114,12 +115,14 @@ def _parse_piece(path: str, number: int, piece: Piece, exact: bool) -> CedarPoli
         if not identifier.isprintable():
             raise NotCedar("the `@id` holds a character that can't be printed", 1)
         message = node.annotations.get("message") or node.annotations.get("description") or ""
-        policy = Policy(identifier, Effect(node.effect), path, piece.line, Engine.CEDAR, message)
+        effect = Effect(node.effect)
+        hides = read_hides(node.annotations, effect)
+        policy = Policy(identifier, effect, path, piece.line, Engine.CEDAR, message, hides)
         exact = cedar_tree.has_exact_keys(node)
         needs = cedar_tree.read_needs(node)
         scope_end = find_scope_end(piece.text) if exact else 0
         return CedarPolicy(policy, cedar_tree.read_scope(node), needs, piece.text, scope_end)
-    except NotCedar as error:
+    except (NotCedar, HidesError) as error:
         return Finding(path, piece.line, str(error))
     # a panic of cedarpy is no `Exception`; nothing that a file says may get past here
     except BaseException as error:
