@@ -3,7 +3,9 @@
 A row is an entity that nobody has named yet. A `Field` is a value of one kind at one place of the row; where the row
 has none, or one of another kind, there is nothing there, and a test of nothing is not true. That stands in for every
 guard, and is what a typed column is, with NULL. Attributes of rows hold no references, but for those that
-relationships draw, which are sets of entities.
+relationships draw, which are sets of entities, absent where they would be empty. A drawn attribute is only asked
+whether it is there (`has` of `any` or `set`) and about its elements (`Each`), and is never told from a property of its
+name: that one is `property.<name>`.
 """
 
 from __future__ import annotations
@@ -107,9 +109,11 @@ class Each:
     all     every one of `other` is an element
     within  every element is one of `other`
     has     the value of the field `other`, of any kind, is an element
+    meets   the field `other` is a set too, and some element of it is an element
+    covers  the field `other` is a set too, and every element of it is an element
     """
 
-    op: Literal["any", "all", "within", "has"]
+    op: Literal["any", "all", "within", "has", "meets", "covers"]
     field: Field
     other: tuple[Constant, ...] | Field
 
