@@ -11,20 +11,25 @@ import secrets
 from collections.abc import Mapping
 from tempfile import TemporaryFile
 from time import time
+from typing import Any
 
 from policy_service.access.authorize import Batch, Service, authorize
+from policy_service.access.search import Search, search
 from policy_service.errors import NotRecorded, PolicyServiceError, RequestError
 from policy_service.identity.acting import require_scope
 from policy_service.model import Caller
 from policy_service.policy.values import read_json
+from policy_service.web import searching
 from policy_service.web.client import read_address
 from policy_service.web.errors import INTERNAL, Answer, Headers, NotFound, TooLarge, WrongMethod, problem, refuse
 from policy_service.web.evaluation import Body, read_batch, read_single, write_batch, write_single
 from policy_service.web.metadata import WELL_KNOWN, find_metadata
+from policy_service.web.searching import ROLES, read_search, write_results
 
 BODY_BYTES = 1024 * 1024
 SCOPE = "decide"
 EVALUATION, EVALUATIONS = "/access/v1/evaluation", "/access/v1/evaluations"
+SEARCHES = {f"/access/v1/search/{role}": role for role in ROLES}
 # what `answer` reads of a request's headers; a front need pass no others
 HEADERS = ("authorization", "content-type", "x-request-id")
 REQUEST_ID = "x-request-id"
@@ -35,7 +40,7 @@ _NOSNIFF = ("x-content-type-options", "nosniff")
 _DECISION = [_JSON, ("cache-control", "no-store"), _NOSNIFF]
 _METADATA = [_JSON, ("cache-control", "public, max-age=3600"), _NOSNIFF]
 _JSON_TYPE = re.compile(r'application/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?;?\s*', re.ASCII | re.IGNORECASE)
-_TENANT_PATH = re.compile(r"/tenants/([^/]+)(/access/v1/evaluations?)", re.ASCII)
+_TENANT_PATH = re.compile(r"/tenants/([^/]+)(/access/v1/(?:evaluations?|search/[a-z]+))", re.ASCII)
 # a request id goes into a header and into the log: what could end a header is dropped, and it has an end
 _UNSAFE = re.compile(r"[^\x20-\x7e]")
 _REQUEST_ID_LENGTH = 1_024
@@ -85,7 +90,13 @@ def _route(
         if method != "POST":
             raise WrongMethod("POST")
         caller = _authenticate(service, headers, tenant)
-        return _decide(service, caller, _read(path, headers, body), request_id, address)
+        read = read_single if path == EVALUATION else read_batch
+        return _decide(service, caller, read(_parse(headers, body)), request_id, address)
+    if path in SEARCHES:
+        if method != "POST":
+            raise WrongMethod("POST")
+        caller = _authenticate(service, headers, tenant)
+        return _search(service, caller, read_search(SEARCHES[path], _parse(headers, body)), request_id, address)
     if path == "/healthz":
         _require_get(method)
         return _report_health(service)
@@ -122,7 +133,14 @@ def _decide(service: Service, caller: Caller, body: Body, request_id: str, addre
     return Answer(200, [*_DECISION, (VERSION, version)], payload)
 
 
-def _read(path: str, headers: Mapping[str, str], body: bytes) -> Body:
+def _search(service: Service, caller: Caller, body: searching.Body, request_id: str, address: str) -> Answer:
+    limit = body.limit or searching.LIMIT
+    asked = Search(body.role, body.request, limit, request_id, read_address(address), body.token)
+    found = search(service, caller, asked)
+    return Answer(200, [*_DECISION, (VERSION, found.version)], write_results(body, found.results, found.token))
+
+
+def _parse(headers: Mapping[str, str], body: bytes) -> Any:
     sent = headers.get("content-type", "")
     if sent != "application/json" and not _JSON_TYPE.fullmatch(sent.strip()):
         raise RequestError("the content type is not JSON, send `content-type: application/json`")
@@ -131,10 +149,9 @@ def _read(path: str, headers: Mapping[str, str], body: bytes) -> Body:
     if not body:
         raise RequestError("the body is empty, send a JSON object")
     try:
-        parsed = read_json(body)
+        return read_json(body)
     except ValueError as error:
         raise RequestError(f"the body can't be read: {error}") from None
-    return read_single(parsed) if path == EVALUATION else read_batch(parsed)
 
 
 def _report_health(service: Service) -> Answer:

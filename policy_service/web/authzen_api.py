@@ -67,9 +67,30 @@ _REFUSALS = {
     "413": "The body is too large.",
     "503": "The service can't decide, or can't record the decision.",
 }
+_SUBJECTS = {
+    "subjects": {
+        "summary": "who may read all todos?",
+        "value": {"subject": {"type": "user"}, "action": {"name": "can_read_todos"}, "resource": _TODO},
+    }
+}
+_RESOURCES = {
+    "resources": {
+        "summary": "which users may Morty look at?",
+        "value": {**_QUESTION, "action": {"name": "can_read_user"}, "resource": {"type": "user"}, "page": {"limit": 2}},
+    }
+}
+_ACTIONS = {
+    "actions": {
+        "summary": "what may Morty do with his own todo?",
+        "value": {"subject": _QUESTION["subject"], "resource": _QUESTION["resource"]},
+    }
+}
 _DECISIONS = (
     ("evaluation", "EvaluationRequest", "Decision", _SINGLE, "Decide one request"),
     ("evaluations", "EvaluationsRequest", "EvaluationsResponse", _BATCH, "Decide many requests"),
+    ("search/subject", "SubjectSearchRequest", "SubjectSearchResponse", _SUBJECTS, "Find who may do it"),
+    ("search/resource", "ResourceSearchRequest", "ResourceSearchResponse", _RESOURCES, "Find what it may be done to"),
+    ("search/action", "ActionSearchRequest", "ActionSearchResponse", _ACTIONS, "Find what may be done"),
 )
 _PATHS = ("", "/tenants/<tenant>")
 _WELL_KNOWN = (
@@ -84,7 +105,8 @@ def publish(api: Any, mount: View) -> None:
     blueprint = _smorest.Blueprint("authzen", __name__, description="AuthZEN Authorization API 1.0")
     for prefix in _PATHS:
         for name, body, response, examples, summary in _DECISIONS:
-            operation = _operation(f"{name}{'_of_tenant' if prefix else ''}", summary, refer(response), _REFUSALS)
+            own = name.replace("/", "_")
+            operation = _operation(f"{own}{'_of_tenant' if prefix else ''}", summary, refer(response), _REFUSALS)
             operation["responses"]["200"]["headers"] = {**_ID_HEADER, **_VERSION_HEADER}
             operation["requestBody"] = {
                 "required": True,

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from policy_service.model import is_tenant_name
+from policy_service.web.searching import ROLES
 
 WELL_KNOWN = "/.well-known/authzen-configuration"
 
@@ -40,5 +41,6 @@ def _write(identifier: str, root: str) -> bytes:
             "policy_decision_point": identifier,
             "access_evaluation_endpoint": f"{root}/access/v1/evaluation",
             "access_evaluations_endpoint": f"{root}/access/v1/evaluations",
+            **{f"search_{role}_endpoint": f"{root}/access/v1/search/{role}" for role in ROLES},
         }
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from policy_service.web.evaluation import ITEMS, REASONS, SEMANTICS
+from policy_service.web.searching import ROLES
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -18,12 +19,14 @@ def refer(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _object(description: str, required: list[str], **properties: Schema) -> Schema:
+def describe(description: str, required: list[str], **properties: Schema) -> Schema:
+    """The schema of an object."""
     schema: Schema = {"type": "object", "description": description, "properties": properties}
     return {**schema, "required": required} if required else schema
 
 
-def _text(description: str) -> Schema:
+def describe_text(description: str) -> Schema:
+    """The schema of a string."""
     return {"type": "string", "description": description}
 
 
@@ -31,12 +34,12 @@ def _or_null(name: str) -> Schema:
     return {"anyOf": [refer(name), {"type": "null"}]}
 
 
-_OPEN: Schema = {
+OPEN: Schema = {
     "type": ["object", "null"],
     "description": "Attributes, any JSON. They win over stored ones of the same name; `tenant`, `groups` and `authn`"
     " may not be sent.",
 }
-_CONTEXT: Schema = {
+CONTEXT: Schema = {
     "type": ["object", "null"],
     "description": "What surrounds the request, any JSON. `now` and `caller` may not be sent.",
 }
@@ -48,59 +51,68 @@ _EXPLAIN: Schema = {
     "enum": [REASONS, None],
     "description": "`reasons` adds `context` to each decision: reasons, errors and version.",
 }
-_ERROR_OF_ITEM = _object(
+_ERROR_OF_ITEM = describe(
     "Why this item could not be decided.",
     ["status", "message"],
     status={"type": "integer", "enum": [400]},
-    message=_text("One sentence."),
+    message=describe_text("One sentence."),
 )
 _POLICY = {
-    "id": _text("The id of the policy, unique in the tenant's bundle."),
+    "id": describe_text("The id of the policy, unique in the tenant's bundle."),
     "effect": {"type": "string", "enum": ["permit", "forbid"]},
-    "file": _text("The file, relative to the repository of policies."),
+    "file": describe_text("The file, relative to the repository of policies."),
     "line": {"type": "integer", "minimum": 1},
-    "message": _text("What the author wrote for people who are refused; may be empty."),
+    "message": describe_text("What the author wrote for people who are refused; may be empty."),
     "engine": {"type": "string", "enum": ["cedar", "py-abac", "casbin"]},
 }
 
+_ENDPOINTS = [
+    "access_evaluation_endpoint",
+    "access_evaluations_endpoint",
+    *(f"search_{role}_endpoint" for role in ROLES),
+]
+
 SCHEMAS: dict[str, Schema] = {
-    "Subject": _object(
+    "Subject": describe(
         "Who asks (AuthZEN 1.0 §5.1).",
         ["type", "id"],
-        type=_text("The type, such as `user`."),
-        id=_text("The id, unique in its type."),
-        properties=_OPEN,
+        type=describe_text("The type, such as `user`."),
+        id=describe_text("The id, unique in its type."),
+        properties=OPEN,
     ),
-    "Action": _object(
-        "What is to be done (§5.3).", ["name"], name=_text("The name, such as `can_read_todos`."), properties=_OPEN
+    "Action": describe(
+        "What is to be done (§5.3).",
+        ["name"],
+        name=describe_text("The name, such as `can_read_todos`."),
+        properties=OPEN,
     ),
-    "Resource": _object(
+    "Resource": describe(
         "What it is done to (§5.2).",
         ["type", "id"],
-        type=_text("The type, such as `todo`."),
-        id=_text("The id, unique in its type."),
-        properties=_OPEN,
+        type=describe_text("The type, such as `todo`."),
+        id=describe_text("The id, unique in its type."),
+        properties=OPEN,
     ),
-    "EvaluationRequest": _object(
+    "EvaluationRequest": describe(
         "One question (§6.1).",
         ["subject", "action", "resource"],
         subject=refer("Subject"),
         action=refer("Action"),
         resource=refer("Resource"),
-        context=_CONTEXT,
+        context=CONTEXT,
         options={
             "type": ["object", "null"],
             "properties": {"explain": _EXPLAIN},
             "description": "Unknown options are ignored.",
         },
     ),
-    "EvaluationItem": _object(
+    "EvaluationItem": describe(
         "One question of a batch; a member it lacks is taken, whole, from the top level (§7.1.1).",
         [],
         subject=_or_null("Subject"),
         action=_or_null("Action"),
         resource=_or_null("Resource"),
-        context=_CONTEXT,
+        context=CONTEXT,
     ),
     "BatchOptions": {
         "type": ["object", "null"],
@@ -128,7 +140,7 @@ SCHEMAS: dict[str, Schema] = {
                     },
                 ]
             },
-            _object(
+            describe(
                 "A batch.",
                 ["evaluations"],
                 subject=_LOOSE,
@@ -150,23 +162,23 @@ SCHEMAS: dict[str, Schema] = {
             ),
         ],
     },
-    "Reason": _object("A policy that determined the decision.", list(_POLICY), **_POLICY),
-    "Failure": _object(
+    "Reason": describe("A policy that determined the decision.", list(_POLICY), **_POLICY),
+    "Failure": describe(
         "A policy that could not be evaluated.",
         [*_POLICY, "error"],
         **_POLICY,
-        error=_text("What its engine says."),
+        error=describe_text("What its engine says."),
     ),
-    "DecisionContext": _object(
+    "DecisionContext": describe(
         "Only where the request asked for reasons, or where an item of a batch could not be read.",
         [],
         reasons={"type": "array", "items": refer("Reason")},
         errors={"type": "array", "items": refer("Failure")},
-        version=_text("The files that answered: git commit and digest."),
+        version=describe_text("The files that answered: git commit and digest."),
         unsatisfied={
             "type": "array",
             "description": "Where nothing permitted: the permits that were evaluated and did not hold.",
-            "items": _object(
+            "items": describe(
                 "A permit.",
                 ["id", "file", "line"],
                 id=_POLICY["id"],
@@ -176,7 +188,7 @@ SCHEMAS: dict[str, Schema] = {
         },
         error=_ERROR_OF_ITEM,
     ),
-    "Decision": _object(
+    "Decision": describe(
         "The answer; a deny is one (§6.2).",
         ["decision"],
         decision={"type": "boolean"},
@@ -184,7 +196,7 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "EvaluationsResponse": {
         "oneOf": [
-            _object(
+            describe(
                 "Decisions in the order of the request.",
                 ["evaluations"],
                 evaluations={"type": "array", "items": refer("Decision"), "minItems": 1},
@@ -192,21 +204,20 @@ SCHEMAS: dict[str, Schema] = {
             refer("Decision"),
         ]
     },
-    "Metadata": _object(
+    "Metadata": describe(
         "What the decision point serves, and where (§9).",
-        ["policy_decision_point", "access_evaluation_endpoint", "access_evaluations_endpoint"],
-        policy_decision_point=_text("The identifier of the decision point."),
-        access_evaluation_endpoint=_text("URL."),
-        access_evaluations_endpoint=_text("URL."),
+        ["policy_decision_point", *_ENDPOINTS],
+        policy_decision_point=describe_text("The identifier of the decision point."),
+        **{name: describe_text("URL.") for name in _ENDPOINTS},
     ),
-    "Health": _object("The service can decide.", ["status"], status={"type": "string", "enum": ["ok"]}),
-    "Problem": _object(
+    "Health": describe("The service can decide.", ["status"], status={"type": "string", "enum": ["ok"]}),
+    "Problem": describe(
         "Why the request was refused (RFC 9457).",
         ["type", "title", "status", "detail", "error"],
-        type=_text("`about:blank`: the status says it all."),
-        title=_text("The name of the status."),
+        type=describe_text("`about:blank`: the status says it all."),
+        title=describe_text("The name of the status."),
         status={"type": "integer"},
-        detail=_text("One sentence that says what to do."),
-        error=_text("The same sentence."),
+        detail=describe_text("One sentence that says what to do."),
+        error=describe_text("The same sentence."),
     ),
 }

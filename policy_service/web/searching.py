@@ -7,10 +7,11 @@ else is read as in `evaluation`. Results have the members of the standard and no
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, TypeAlias, get_args
+from typing import Any, NamedTuple, get_args
 
 import orjson
 
+from policy_service.access.search import Role
 from policy_service.errors import RequestError
 from policy_service.model import Act, Request, Thing
 from policy_service.web.members import (
@@ -25,7 +26,6 @@ from policy_service.web.members import (
     refuse_text,
 )
 
-Role: TypeAlias = Literal["subject", "resource", "action"]
 ROLES: tuple[Role, ...] = get_args(Role)
 # results of a page where the request does not say, and at most
 LIMIT, LARGEST_LIMIT = 1_000, 1_000

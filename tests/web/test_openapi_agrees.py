@@ -16,10 +16,13 @@ from jsonschema import Draft202012Validator
 from policy_service.errors import RequestError
 from policy_service.web.evaluation import ITEMS, SEMANTICS, read_batch, read_single
 from policy_service.web.schemas import SCHEMAS
+from policy_service.web.search_schemas import SEARCH_SCHEMAS
+from policy_service.web.searching import FILTERS, ROLES, Role, read_search
 
+ALL = {**SCHEMAS, **SEARCH_SCHEMAS}
 VALIDATORS = {
-    name: Draft202012Validator({"$ref": f"#/components/schemas/{name}", "components": {"schemas": SCHEMAS}})
-    for name in ("EvaluationRequest", "EvaluationsRequest")
+    name: Draft202012Validator({"$ref": f"#/components/schemas/{name}", "components": {"schemas": ALL}})
+    for name in ("EvaluationRequest", "EvaluationsRequest", *(f"{role.capitalize()}SearchRequest" for role in ROLES))
 }
 
 SCALARS = st.sampled_from([None, True, 0, 1, 1.5, "", "x", "reasons"])
@@ -54,6 +57,12 @@ BATCH = mostly(
         {**PARTS, "evaluations": mostly(st.lists(ITEM, max_size=3))},
         context=PROPERTIES,
         options=mostly(shape({}, explain=EXPLAIN, evaluations_semantic=SEMANTIC)),
+    )
+)
+PAGE = mostly(shape({}, token=mostly(TEXT), limit=mostly(st.sampled_from([0, 1, 10**9, -1])), properties=PROPERTIES))
+SEARCH = mostly(
+    shape(
+        PARTS, context=PROPERTIES, page=PAGE, options=mostly(shape({}, filter=st.sampled_from([*FILTERS, None, "x"])))
     )
 )
 GOOD = {"subject": {"type": "user", "id": "x"}, "action": {"name": "x"}, "resource": {"type": "x", "id": "x"}}
@@ -92,6 +101,21 @@ def test_an_item_that_the_document_describes_is_a_question(item: Any) -> None:
     )
     (read,) = read_batch({**GOOD, "evaluations": [item]}).items
     assert isinstance(read, RequestError) is not validator.is_valid(item)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@given(SEARCH)
+@example(GOOD)
+@settings(max_examples=100, deadline=None)
+def test_a_search(role: Role, body: Any) -> None:
+    accepted = VALIDATORS[f"{role.capitalize()}SearchRequest"].is_valid(body)
+    assert reads(lambda sent: read_search(role, sent), body) is (accepted and not _wants_a_filter(role, body))
+
+
+def _wants_a_filter(role: str, body: Any) -> bool:
+    """It is an unknown option where the document has none, and refused all the same: it would be taken for results."""
+    options = body.get("options") if isinstance(body, dict) else None
+    return role != "resource" and isinstance(options, dict) and options.get("filter") is not None
 
 
 @pytest.mark.parametrize("body", [GOOD, {**GOOD, "evaluations": [{}]}])

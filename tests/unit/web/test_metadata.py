@@ -23,6 +23,9 @@ def test_names_the_identifier_that_was_asked_for(rest: str, root: str) -> None:
         "policy_decision_point": f"{HOST}{rest}",
         "access_evaluation_endpoint": f"{HOST}{root}/access/v1/evaluation",
         "access_evaluations_endpoint": f"{HOST}{root}/access/v1/evaluations",
+        "search_subject_endpoint": f"{HOST}{root}/access/v1/search/subject",
+        "search_resource_endpoint": f"{HOST}{root}/access/v1/search/resource",
+        "search_action_endpoint": f"{HOST}{root}/access/v1/search/action",
     }
 
 
