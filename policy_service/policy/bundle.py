@@ -51,6 +51,11 @@ class Bundle:
         return frozenset(self.layer.settings.get("restricted", ()))
 
     @property
+    def drawn(self) -> frozenset[str]:
+        """The names of the attributes that stored relationships draw."""
+        return frozenset(drawing.attribute.name for drawing in self.relationships.values() if drawing.attribute)
+
+    @property
     def policies(self) -> tuple[Policy, ...]:
         """Who is in the bundle, the platform's first."""
         return tuple(policy.policy for layer in (self.platform, self.layer) for policy in layer.policies)

@@ -15,6 +15,8 @@ from policy_service.policy.facts import Facts
 from policy_service.policy.groups import Groups
 from policy_service.policy.names import GROUP
 from policy_service.policy.request import Question
+from policy_service.policy.residual.asked import Asked, Unknown
+from policy_service.policy.scope import Needs
 
 # answers those entities that exist, with their direct parents
 Fetch: TypeAlias = Callable[[Collection[Uid]], Mapping[Uid, Entity]]
@@ -56,6 +58,42 @@ class Gatherer:
         }
         if needs.depth or needs.roots:
             self._follow(question, entities, needs.roots, needs.depth)
+        return Facts(question, needs, entities, self._context(question, needs))
+
+    def gather_open(
+        self, question: Question, unknown: Unknown = "resource", drawn: Collection[str] | None = None
+    ) -> Asked:
+        """The facts for a question whose unknown side is any row, and was asked as `ANY`.
+
+        `drawn` are the attributes that relationships draw in the store, by default those that the bundle tells of.
+        """
+        uid, other = question.principal, question.resource
+        if unknown == "principal":
+            uid, other = other, uid
+        self.load((uid,))
+        known = self._entity(question, uid)
+        action = Entity(question.action, question.action_attributes, self._bundle.action_ancestors(question.action))
+        policies, needs = self._bundle.index.find_open(known, action, unknown)
+        entities: dict[Uid, Entity | None] = {uid: known, question.action: action}
+        if needs.depth or needs.roots:
+            self._follow(question, entities, needs.roots, needs.depth)
+        overlay = question.overlay.get(other, {})
+        # the row may be one of these: then the overlay of the one is the other's too
+        twofold = entities if overlay else {uid} & question.overlay.keys()
+        return Asked(
+            unknown,
+            known,
+            action,
+            overlay,
+            self._context(question, needs),
+            entities,
+            policies,
+            needs,
+            self._bundle.drawn if drawn is None else frozenset(drawn),
+            frozenset(uid for uid in twofold if self._is_row(uid)),
+        )
+
+    def _context(self, question: Question, needs: Needs) -> dict[str, Value]:
         context = question.context
         if needs.now or needs.caller:
             context = dict(context)
@@ -63,7 +101,10 @@ class Gatherer:
                 context["now"] = self._now()
             if needs.caller:
                 context["caller"] = dict(self._caller)
-        return Facts(question, needs, entities, context)
+        return context
+
+    def _is_row(self, uid: Uid) -> bool:
+        return self._stored.get(uid) is not None and uid not in self._bundle.entities
 
     def load(self, uids: Collection[Uid]) -> None:
         """Fetch the entities and all above them in one go, before questions about each of them are gathered."""

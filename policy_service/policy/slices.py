@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import chain
 from math import prod
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from policy_service.model import Effect, Entity, Policy, Uid
 from policy_service.policy.engines import cedar
@@ -22,9 +22,11 @@ from policy_service.policy.engines.abac import AbacPolicy
 from policy_service.policy.engines.casbin import CasbinLine
 from policy_service.policy.engines.cedar import CedarPolicy, CedarSet
 from policy_service.policy.names import REMEMBERED
+from policy_service.policy.residual.asked import Unknown
 from policy_service.policy.scope import NOTHING, Compiled, Key, Needs, Scope
 
 Level: TypeAlias = dict[Key | None, Any]
+T = TypeVar("T")
 
 # slices kept ready per bundle; each holds a compiled policy set
 KEPT = 1_024
@@ -47,6 +49,13 @@ class Slice:
     needs: Needs
 
 
+class Open(NamedTuple):
+    """The policies that can match whatever one side of a question is, and what they read together."""
+
+    policies: tuple[Compiled, ...]
+    needs: Needs
+
+
 class Index:
     """The policies of one bundle by scope."""
 
@@ -58,6 +67,7 @@ class Index:
         self._slices: dict[tuple[int, ...], Slice] = {}
         # what a request is, as far as scopes can tell requests apart, and its slice
         self._known: dict[tuple[Hashable, ...], Slice] = {}
+        self._open: dict[tuple[Hashable, ...], Open] = {}
         self._named: set[Hashable] = set()
         self._actions: frozenset[Uid] | None = None
         for position, policy in enumerate(self._policies):
@@ -111,11 +121,36 @@ class Index:
         kept = self._slices.get(key)
         if kept is None:
             kept = compile_slice(self._policies[position] for position in key)
-            if self._held + len(key) > POLICIES:
-                self.forget()
-            self._held += len(key)
+            self._hold(len(key))
             _keep(self._slices, key, kept)
         return kept
+
+    def find_open(self, known: Entity, action: Entity, unknown: Unknown) -> Open:
+        """The policies that can match this action and `known`, the other side being any; found once and kept."""
+        uid = known.uid
+        key = (unknown, uid.type, known.parents, uid.id if self._is_named(uid) else None, action.uid, action.parents)
+        found = self._open.get(key)
+        if found is None:
+            found = self._search_open(known, action, unknown)
+            if sum(map(len, (*action.uid, uid.type))) <= 4 * REMEMBERED:
+                self._hold(len(found.policies))
+                _keep(self._open, key, found)
+        return found
+
+    def _search_open(self, known: Entity, action: Entity, unknown: Unknown) -> Open:
+        found: set[int] = set()
+        keys = keys_of(known.uid, known.parents)
+        for by_principal in _matching(self._root, keys_of(action.uid, action.parents)):
+            for by_resource in by_principal.values() if unknown == "principal" else _matching(by_principal, keys):
+                for positions in by_resource.values() if unknown == "resource" else _matching(by_resource, keys):
+                    found.update(positions)
+        policies = tuple(self._policies[position] for position in sorted(found))
+        return Open(policies, _join_needs(policies))
+
+    def _hold(self, count: int) -> None:
+        if self._held + count > POLICIES:
+            self.forget()
+        self._held += count
 
     @property
     def actions(self) -> frozenset[Uid]:
@@ -129,6 +164,7 @@ class Index:
         """Let go of the slices that are kept ready."""
         self._held = 0
         self._known.clear()
+        self._open.clear()
         self._slices.clear()
 
     def whole(self) -> Slice:
@@ -172,11 +208,15 @@ def compile_slice(policies: Iterable[Compiled], *, scoped: bool = False) -> Slic
         cedar=cedar.compile_set(in_cedar, scoped=scoped) if in_cedar else None,
         abac=tuple(policy for policy in chosen if isinstance(policy, AbacPolicy)),
         casbin=tuple(policy for policy in chosen if isinstance(policy, CasbinLine)),
-        needs=reduce(Needs.join, (policy.needs for policy in chosen), NOTHING),
+        needs=_join_needs(chosen),
     )
 
 
-def _keep(kept: dict[Any, Slice], key: Hashable, made: Slice) -> None:
+def _join_needs(policies: Iterable[Compiled]) -> Needs:
+    return reduce(Needs.join, (policy.needs for policy in policies), NOTHING)
+
+
+def _keep(kept: dict[Any, T], key: Hashable, made: T) -> None:
     # the oldest half goes at once, so that no request pays for it often; other threads may do the same
     if len(kept) >= KEPT:
         for old in list(kept)[: KEPT // 2]:
