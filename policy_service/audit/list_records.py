@@ -1,6 +1,6 @@
-"""What is recorded of a list: one record for the question and every row that was looked at.
+"""What is recorded of a list: one record for the question, the filter that answered it, and what was shown.
 
-It has the members of a decision's record, so that readers and masks know it, and `rows` beside them.
+It has the members of a decision's record, so that readers and masks know it, and `rows` and `filter` beside them.
 """
 
 from __future__ import annotations
@@ -24,22 +24,28 @@ def record_list(
     context_used: bytes,
     examined: Sequence[str],
     shown: Sequence[str],
+    filter_: str | None = None,
+    counted: int | None = None,
 ) -> Mapping[str, Any]:
     """The body of one line: `rows` says how many rows were examined and shown, and the ids of both.
 
-    `request` asks for `PolicyService::list`, what was filtered by is its context; `facts` are those of all rows
-    together. Whether a row is shown is a decision of its own, so `decision` is true where any is.
+    `request` asks for `PolicyService::list`, what was filtered by is its context; `facts` are those that the policies
+    left over `filter_` for, with those of all rows that were decided one by one. Whether a row is shown is a decision
+    of its own, so `decision` is true where any is. With `counted` rows were counted and not shown.
     """
     body = record(
         at=at,
         request_id=request_id,
         caller=caller,
         request=request,
-        decision=Decision(bool(shown), (), (), version),
+        decision=Decision(bool(shown or counted), (), (), version),
         duration_us=duration_us,
         facts=facts,
         context_used=context_used,
     )
-    rows = {"examined": len(examined), "shown": len(shown), "ids": list(shown)}
-    hidden = set(shown)
-    return {**body, "rows": {**rows, "withheld": [id_ for id_ in examined if id_ not in hidden]}}
+    rows: dict[str, Any] = {"examined": len(examined), "shown": len(shown), "ids": list(shown)}
+    seen = set(shown)
+    rows["withheld"] = [id_ for id_ in examined if id_ not in seen]
+    if counted is not None:
+        rows["counted"] = counted
+    return {**body, "rows": rows, **({} if filter_ is None else {"filter": filter_})}

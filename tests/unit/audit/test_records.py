@@ -124,7 +124,7 @@ class TestMask:
     def test_a_masked_record_says_so(self) -> None:
         body = write(make(), "context.ip")
         assert body["replayable"] is False
-        assert body["masked"] == ["context.ip", "facts", "context_used", "errors.why", "refused"]
+        assert body["masked"] == ["context.ip", "facts", "context_used", "errors.why", "refused", "filter"]
         assert body["context"] == {"ip": "***", "a.b": {"c": 1}}
         assert (body["facts"], body["context_used"]) == ("***", "***")
         assert "replayable" not in write(make())
@@ -161,6 +161,10 @@ class TestMask:
         body = make() | {"refused": "`alice` can't be read"}
         assert write(body, "context.ip")["refused"] == "***"
         assert write(body, "facts")["refused"] == body["refused"]
+
+    def test_the_filter_of_a_list_goes_too(self) -> None:
+        body = make() | {"filter": 'owner = "alice"'}
+        assert write(body, "subject.id")["filter"] == "***"
 
     def test_who_decided_stays(self) -> None:
         body, masked = write(make()), write(make(), "subject", "action", "resource", "context", "caller", "facts")
