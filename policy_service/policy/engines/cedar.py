@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING, Any
 import cedarpy
 
 from policy_service.model import Effect, Engine, Extension, Failure, Finding, Outcome, Policy, Value
-from policy_service.policy.engines import cedar_hazards, cedar_tree
 from policy_service.policy.engines.cedar_text import NotCedar, Piece, find_line, find_scope_end, read_policies, shorten
+from policy_service.policy.engines.cedar_tree import TreeReader, has_exact_keys
 from policy_service.policy.engines.large_stack import on_large_stack
+from policy_service.policy.hazards import read_hazards
 from policy_service.policy.hiding import HidesError, read_hides
+from policy_service.policy.needs import read_needs
 from policy_service.policy.scope import Needs, Scope
+from policy_service.policy.tree import Rule
 from policy_service.policy.values import dumps
 
 if TYPE_CHECKING:
@@ -54,10 +57,23 @@ class CedarPolicy:
     """
 
     policy: Policy
-    scope: Scope
+    rule: Rule
     needs: Needs
     text: str
     scope_end: int
+
+    @property
+    def scope(self) -> Scope:
+        """Whom it can match."""
+        return self.rule.scope
+
+
+class _Shared:
+    """What policies of one file have in common, made once."""
+
+    def __init__(self) -> None:
+        self.reader = TreeReader()
+        self.needs: dict[Needs, Needs] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +89,12 @@ def parse(path: str, text: str) -> tuple[tuple[CedarPolicy, ...], list[Finding]]
     """The policies of one file, in its order, and what is wrong with it. Never raises for a bad text."""
     pieces, findings = read_policies(path, text)
     policies: list[CedarPolicy] = []
+    shared = _Shared()
     for start in range(0, len(pieces), TURN):
         turn = list(enumerate(pieces[start : start + TURN], start + 1))
         # a file with many broken policies is told about all of them, but searched for the exact line only so often
         exact = len(findings) < SEARCHED
-        for result in on_large_stack(partial(_parse_turn, path, turn, exact)):
+        for result in on_large_stack(partial(_parse_turn, path, turn, exact, shared)):
             if isinstance(result, Finding):
                 findings.append(result)
             else:
@@ -97,11 +114,13 @@ def _repeated(policies: Iterable[CedarPolicy]) -> list[Finding]:
     return findings
 
 
-def _parse_turn(path: str, turn: Sequence[tuple[int, Piece]], exact: bool) -> list[CedarPolicy | Finding]:
-    return [_parse_piece(path, number, piece, exact) for number, piece in turn]
+def _parse_turn(
+    path: str, turn: Sequence[tuple[int, Piece]], exact: bool, shared: _Shared
+) -> list[CedarPolicy | Finding]:
+    return [_parse_piece(path, number, piece, exact, shared) for number, piece in turn]
 
 
-def _parse_piece(path: str, number: int, piece: Piece, exact: bool) -> CedarPolicy | Finding:
+def _parse_piece(path: str, number: int, piece: Piece, exact: bool, shared: _Shared) -> CedarPolicy | Finding:
     try:
         tree = cedarpy.policies_to_pst(piece.text)
         if tree.templates:
@@ -118,10 +137,10 @@ def _parse_piece(path: str, number: int, piece: Piece, exact: bool) -> CedarPoli
         effect = Effect(node.effect)
         hides = read_hides(node.annotations, effect)
         policy = Policy(identifier, effect, path, piece.line, Engine.CEDAR, message, hides)
-        exact = cedar_tree.has_exact_keys(node)
-        needs = cedar_tree.read_needs(node)
-        scope_end = find_scope_end(piece.text) if exact else 0
-        return CedarPolicy(policy, cedar_tree.read_scope(node), needs, piece.text, scope_end)
+        rule = shared.reader.read_rule(node)
+        needs = read_needs(rule)
+        scope_end = find_scope_end(piece.text) if has_exact_keys(node) else 0
+        return CedarPolicy(policy, rule, shared.needs.setdefault(needs, needs), piece.text, scope_end)
     except (NotCedar, HidesError) as error:
         return Finding(path, piece.line, str(error))
     # a panic of cedarpy is no `Exception`; nothing that a file says may get past here
@@ -139,8 +158,7 @@ def may_fail(policy: CedarPolicy) -> tuple[str, ...]:
     A hint: an attribute that no `has` guards, a value whose type nobody checked, an extension literal that
     does not parse, an overflow. Nothing where its author has said `@fails("closed")`: that is what is wanted.
     """
-    (node,) = on_large_stack(partial(cedarpy.policies_to_pst, policy.text)).static_policies.values()
-    return () if FAILS in node.annotations else cedar_hazards.read_hazards(node, is_literal)
+    return () if FAILS in policy.rule.annotations else read_hazards(policy.rule, is_literal)
 
 
 @lru_cache(maxsize=8)
