@@ -9,28 +9,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from policy_service.model import Entity, Extension, Uid, Value
 from policy_service.policy import operators
 from policy_service.policy.extensions import Known
 from policy_service.policy.facts import Facts
 from policy_service.policy.like import is_like
-from policy_service.policy.names import action_name, request_type
+from policy_service.policy.likeness import COMPARE, walk
+from policy_service.policy.names import GROUP, action_name, request_type
 from policy_service.policy.operators import BINARY, UNARY, identify, read_extension
+from policy_service.policy.residual.filter import kind_of
 from policy_service.policy.scope import Keys
 from policy_service.policy.tree import (
     Attribute,
     Binary,
+    Call,
     Constant,
     Expression,
+    Groups,
     Has,
     IdOf,
     If,
     Is,
     Like,
     Name,
+    OfKind,
     Opaque,
+    Path,
     RecordOf,
     Rule,
     SetOf,
@@ -38,6 +44,7 @@ from policy_service.policy.tree import (
     Unary,
     Variable,
 )
+from policy_service.policy.values import read_set
 
 T = TypeVar("T")
 
@@ -172,8 +179,8 @@ def _binary(expression: Binary, world: World) -> Known:
         tags, name = world.find(_need(left, Uid)).tags, _need(right, str)
         return name in tags if op == "has_tag" else _get(tags, name, "tag")
     try:
-        return BINARY[op](left, right)
-    except ValueError as error:
+        return COMPARE[op](left, right) if op in COMPARE else BINARY[op](left, right)
+    except (ValueError, TypeError) as error:
         raise Failed(str(error)) from None
 
 
@@ -209,6 +216,30 @@ def _record(expression: RecordOf, world: World) -> Known:
     return {name: evaluate(part, world) for name, part in expression.fields}
 
 
+def _of_kind(expression: OfKind, world: World) -> bool:
+    return kind_of(cast("Value", evaluate(expression.operand, world))) in expression.kinds
+
+
+def _path(expression: Path, world: World) -> Known:
+    try:
+        return walk(_members(world.variables[expression.of], world), expression.steps)
+    except ValueError as error:
+        raise Failed(str(error)) from None
+
+
+def _groups(_expression: Groups, world: World) -> Known:
+    above = world.find(_entity(world, "principal")).parents
+    return read_set([uid.id for uid in above if uid.type == GROUP])
+
+
+def _call(expression: Call, world: World) -> Known:
+    values = [evaluate(operand, world) for operand in expression.operands]
+    try:
+        return expression.function(*values)  # type: ignore[no-any-return]
+    except (ValueError, TypeError) as error:
+        raise Failed(str(error)) from None
+
+
 _EVALUATE: Mapping[type, Callable[[Any, World], Known]] = {
     Variable: lambda expression, world: world.variables[expression.name],
     IdOf: _id,
@@ -220,6 +251,10 @@ _EVALUATE: Mapping[type, Callable[[Any, World], Known]] = {
     If: _if,
     Like: _like,
     Is: _is,
+    OfKind: _of_kind,
     SetOf: _set,
     RecordOf: _record,
+    Path: _path,
+    Groups: _groups,
+    Call: _call,
 }

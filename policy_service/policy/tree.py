@@ -2,16 +2,18 @@
 
 An expression has a value or fails, and means what Cedar means by it (Lean spec, `Cedar.Spec.Evaluator`): `and`, `or`
 and `if` evaluate from left to right and no further than they must. Operators have the names of Cedar's syntax tree.
-What another language says that can't be said here is `Opaque`: nobody but its engine can tell its value.
+`Path OfKind Groups Call` and the operators of `likeness` are there for py-abac and casbin, which see values as Python
+does; what they say that can't be said here is `Opaque`: nobody but its engine can tell its value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from policy_service.model import Value
+from policy_service.policy.residual.filter import Kind
 from policy_service.policy.scope import Scope
 
 Name: TypeAlias = Literal["principal", "action", "resource", "context"]
@@ -54,6 +56,24 @@ class Attribute:
 
 
 @dataclass(frozen=True, slots=True)
+class Path:
+    """What py-abac and casbin find when they go from the question into records; fails where there is nothing.
+
+    They follow no reference: it is a record of `type` and `id`. A value of an extension type is its text, a decimal
+    without a fraction a Long. Rows hold none of these, but for drawn sets: of a row it is an `Attribute` of an
+    `Attribute`.
+    """
+
+    of: Name
+    steps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """The names of all groups that the principal is in, as a set; never fails."""
+
+
+@dataclass(frozen=True, slots=True)
 class Has:
     """Whether the base has the attribute, that the next, and so on."""
 
@@ -72,7 +92,11 @@ class Unary:
 @dataclass(frozen=True, slots=True)
 class Binary:
     """`and or eq not_eq less less_eq greater greater_eq in add sub mul contains contains_all contains_any has_tag
-    get_tag`, and the functions of two arguments: `is_in_range decimal_less_than offset …`."""
+    get_tag`, and the functions of two arguments: `is_in_range decimal_less_than offset …`.
+
+    What Python means, where `true` is 1 (`likeness`): `alike contains_alike contains_any_alike contains_all_alike
+    before`.
+    """
 
     op: str
     left: Expression
@@ -106,6 +130,14 @@ class Is:
 
 
 @dataclass(frozen=True, slots=True)
+class OfKind:
+    """Whether a value, as `Path` finds it, is of one of these kinds; fails only where there is none."""
+
+    operand: Expression
+    kinds: tuple[Kind, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SetOf:
     """A set of these."""
 
@@ -120,6 +152,19 @@ class RecordOf:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """What a function of another language makes of known values, or a failure (`ValueError`, `TypeError`).
+
+    Of what is unknown it is opaque, with this `why` and `source`.
+    """
+
+    function: Callable[..., Any]
+    operands: tuple[Expression, ...]
+    why: str
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Opaque:
     """What can't be said in this language, and why, as a clause of a sentence; `source` is its own text."""
 
@@ -128,7 +173,24 @@ class Opaque:
 
 
 Expression: TypeAlias = (
-    Constant | Variable | IdOf | TypeOf | Attribute | Has | Unary | Binary | If | Like | Is | SetOf | RecordOf | Opaque
+    Constant
+    | Variable
+    | IdOf
+    | TypeOf
+    | Attribute
+    | Path
+    | Groups
+    | Has
+    | Unary
+    | Binary
+    | If
+    | Like
+    | Is
+    | OfKind
+    | SetOf
+    | RecordOf
+    | Call
+    | Opaque
 )
 
 
