@@ -6,7 +6,7 @@ one for an `unless`, so that the readers of our tree may recurse on any thread.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -21,12 +21,16 @@ from policy_service.policy.tree import (
     If,
     Is,
     Like,
+    Name,
     RecordOf,
     Rule,
     SetOf,
     Unary,
     Variable,
 )
+
+_NAMES: tuple[Name, ...] = ("principal", "action", "resource", "context")
+_VARIABLES: Mapping[str, Variable] = {name: Variable(name) for name in _NAMES}
 
 
 class TreeReader:
@@ -45,12 +49,9 @@ class TreeReader:
 
     def _confine(self, policy: Any) -> Iterator[Expression]:
         """The part of a scope that keys can't say: of those in an entity, the ones of a type."""
-        for variable, constraint in (
-            (Variable("principal"), policy.principal),
-            (Variable("resource"), policy.resource),
-        ):
+        for name, constraint in (("principal", policy.principal), ("resource", policy.resource)):
             if type(constraint).__name__ == "ScopeIsIn":
-                yield Is(variable, str(constraint.entity_type), Constant(_uid(constraint.entity)))
+                yield Is(_VARIABLES[name], str(constraint.entity_type), Constant(_uid(constraint.entity)))
 
     def _clause(self, clause: Any) -> Expression:
         condition = self._read(clause.expr)
@@ -63,7 +64,7 @@ class TreeReader:
             case "BinaryOp":
                 return Binary(node.op, self._read(node.left), self._read(node.right))
             case "Var":
-                return self._share(Variable(node.name))
+                return _VARIABLES[node.name]
             case "BoolLit" | "LongLit" | "StringLit":
                 return Constant(node.value)
             case "EntityLit":
@@ -90,11 +91,9 @@ class TreeReader:
             case unknown:
                 raise ValueError(f"`{unknown}` is a kind of expression that is not supported")
 
-    def _share(self, made: Variable | Attribute | Has) -> Expression:
+    def _share(self, made: Attribute | Has) -> Expression:
         # deeper ones repeat less, and telling whether they do costs more
-        if isinstance(made, Variable) or isinstance(made.base, Variable):
-            return self._kept.setdefault(made, made)
-        return made
+        return self._kept.setdefault(made, made) if isinstance(made.base, Variable) else made
 
 
 def has_exact_keys(policy: Any) -> bool:
