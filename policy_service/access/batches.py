@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from policy_service.access.authorize import Service
 from policy_service.access.enforce import Asker
-from policy_service.access.writing import SOURCE, Changes, Written, changing_assets, propose, write, written
+from policy_service.access.writing import SOURCE, Changes, Written, changing_assets, propose, write
 from policy_service.assets import entities
 from policy_service.assets.asset import Kind, derive_id
 from policy_service.assets.drafts import Draft
@@ -53,9 +53,7 @@ def _write(changes: Changes, kind: Kind, item: Draft | RequestError) -> Written 
     try:
         # of the connection, which takes half as long as one of the session: there are no objects to expire
         with changes.judge.inventory.session.connection().begin_nested():
-            edit = propose(changes, kind, item)
-            asset = write(changes, edit)
+            return write(changes, propose(changes, kind, item), item.names)
     except _OF_ONE as error:
         del changes.made[told:]
         return error
-    return written(changes.judge, asset, created=edit.before is None)

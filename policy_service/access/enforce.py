@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from policy_service.access.authorize import Service, describe
 from policy_service.access.facts import StoredFacts, now
 from policy_service.access.ownership import deny_contested
-from policy_service.assets.asset import Asset, Edges, etag, to_entity
+from policy_service.assets.asset import Asset, Edges, to_entity
 from policy_service.assets.edges import fetch_edges
 from policy_service.assets.inventory import open_inventory
 from policy_service.audit.records import record
@@ -79,7 +79,7 @@ class Judge:
         """
         states = _NO_STATES if state is None else {thing: state}
         (decision,) = self.decide_all(action, [thing], states)
-        if decision.allowed and state is not None and thing == self._principal:
+        if decision.allowed and state is not None and thing == self.principal:
             (decision,) = self.decide_all(action, [thing])
         return decision
 
@@ -111,13 +111,10 @@ class Judge:
 
     def learn(self, assets: Sequence[Asset]) -> None:
         """Take these, which were just read, as what is stored: their facts need no second look."""
-        drawn = fetch_edges(self.inventory, [asset.uid for asset in assets if asset.kind == "entity"])
-        self._edges.update({asset.uid: drawn.get(asset.uid, self._no_edges) for asset in assets})
+        new = [asset for asset in assets if asset.uid not in self._edges]
+        drawn = fetch_edges(self.inventory, [asset.uid for asset in new if asset.kind == "entity"])
+        self._edges.update({asset.uid: drawn.get(asset.uid, self._no_edges) for asset in new})
         self._stored.know([self.state(asset) for asset in assets])
-
-    def tag(self, asset: Asset) -> str:
-        """The `ETag` of an asset."""
-        return etag(asset, self.bundle.tenant, self.key)
 
     def forget(self) -> None:
         """Look again at everything: something was changed."""
@@ -166,7 +163,8 @@ class Judge:
         return Edges(attributes={drawing.attribute.name: frozenset() for drawing in drawings if drawing.attribute})
 
     @property
-    def _principal(self) -> Uid:
+    def principal(self) -> Uid:
+        """The entity that the subject is to policies."""
         return Uid(cedar_type(self.subject.type), self.subject.id)
 
     @property

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from policy_service.access.authorize import Service
 from policy_service.access.cursors import Cursor, read_cursor, write_cursor
 from policy_service.access.enforce import Asker, Judge, judging
+from policy_service.access.fields import Veil
 from policy_service.access.sight import Sight, find
 from policy_service.assets import walk
 from policy_service.assets.asset import Asset, Kind
@@ -62,8 +63,9 @@ class Walked(NamedTuple):
 def read(service: Service, asker: Asker, kind: Kind, id_: str) -> Read:
     """The asset with this id; `Missing` where there is none that the subject may see."""
     with judging(service, asker) as judge:
-        asset = find(judge, kind, id_)
-        return Read(asset, judge.tag(asset), judge.bundle.version_text)
+        veil = Veil(judge)
+        (shown,) = veil.redact([find(judge, kind, id_)])
+        return Read(shown, veil.tag(shown), judge.bundle.version_text)
 
 
 def list_assets(service: Service, asker: Asker, filters: Filters, limit: int, cursor: str = "") -> Page:

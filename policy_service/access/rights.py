@@ -11,8 +11,10 @@ from contextlib import contextmanager
 
 from policy_service.access.enforce import CREATE, DELETE, UPDATE, Judge
 from policy_service.assets.asset import Asset
+from policy_service.assets.properties import Hides
 from policy_service.errors import Forbidden
 from policy_service.model import Decision, Uid
+from policy_service.policy.sentences import write_line
 
 
 def authorize_create(judge: Judge, asset: Asset) -> tuple[str, ...]:
@@ -24,6 +26,13 @@ def authorize_update(judge: Judge, before: Asset, after: Asset) -> tuple[str, ..
     """To change an asset that one sees one needs `update` on it as it was and as it will be."""
     was = judge.require(UPDATE, before.uid)
     return _reasons([was, judge.require(UPDATE, after.uid, judge.state(after))])
+
+
+def require_visible(names: Iterable[str], hides: Hides) -> None:
+    """To name a property, whatever it is to become, one has to see it: whether it is there or not."""
+    for name in names:
+        if hides(name):
+            raise Forbidden(f"the property `{write_line(name)}` is hidden from you, leave it out")
 
 
 def authorize_delete(judge: Judge, asset: Asset) -> tuple[str, ...]:

@@ -5,13 +5,14 @@ Nothing is answered before it is committed, and nothing is committed that is not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from time import time
 from typing import NamedTuple
 
 from policy_service.access.authorize import Service
 from policy_service.access.enforce import READ, Asker, Judge, judging
+from policy_service.access.fields import Veil
 from policy_service.access.rights import (
     authorize_create,
     authorize_delete,
@@ -19,6 +20,7 @@ from policy_service.access.rights import (
     changing,
     drawn_between,
     drawn_on,
+    require_visible,
 )
 from policy_service.access.sight import find, is_seen, see_ends
 from policy_service.assets import entities, relationships, walk
@@ -26,6 +28,7 @@ from policy_service.assets.asset import Asset, Edit, Kind
 from policy_service.assets.changes import tell
 from policy_service.assets.circles import CircleError
 from policy_service.assets.drafts import Draft, Patch
+from policy_service.assets.properties import Hides, without
 from policy_service.assets.proposals import read_place, sketch
 from policy_service.audit import trail
 from policy_service.errors import Conflict, Forbidden, RequestError, Stale
@@ -42,7 +45,8 @@ Guard = Callable[[str], bool]
 
 
 class Written(NamedTuple):
-    """What a change left, its `ETag`, the version of the files that allowed it, and whether it was created."""
+    """What the subject sees of what a change left, its `ETag`, the version of the files that allowed it, and whether
+    it was created."""
 
     asset: Asset
     etag: str
@@ -55,6 +59,7 @@ class Changes:
 
     def __init__(self, judge: Judge) -> None:
         self.judge = judge
+        self.veil = Veil(judge)
         self.now = time()
         self.made: list[trail.Change] = []
 
@@ -89,32 +94,33 @@ def create(service: Service, asker: Asker, kind: Kind, draft: Draft) -> Written:
         edit = propose(changes, kind, draft)
         if edit.before is not None:
             raise Conflict(f"the key is taken by `{edit.before.id}`, change that one")
-        asset = write(changes, edit)
-        return written(changes.judge, asset, created=True)
+        return write(changes, edit, draft.names)
 
 
 def replace(service: Service, asker: Asker, kind: Kind, id_: str, draft: Draft, guard: Guard) -> Written:
     """The asset with this id, replaced whole; `Missing`, `Stale`, `Forbidden` or `Conflict` where it can't be."""
     with changing_assets(service, asker) as changes:
-        before = _find(changes, kind, id_, guard)
+        before, hides = _find(changes, kind, id_, guard)
+        require_visible(draft.names, hides)
         see_ends(changes.judge, draft, before.source)
-        edit = _ROOMS[kind].propose_update(changes.judge.inventory, before, draft, changes.millis)
-        return written(changes.judge, write(changes, edit))
+        edit = _ROOMS[kind].propose_update(changes.judge.inventory, before, draft, changes.millis, hides)
+        return write(changes, edit, draft.names)
 
 
 def patch(service: Service, asker: Asker, kind: Kind, id_: str, part: Patch, guard: Guard) -> Written:
     """The asset with this id, changed where `part` says so; errors as of `replace`."""
     with changing_assets(service, asker) as changes:
-        before = _find(changes, kind, id_, guard)
-        edit = _ROOMS[kind].propose_patch(changes.judge.inventory, before, part, changes.millis)
-        return written(changes.judge, write(changes, edit))
+        before, hides = _find(changes, kind, id_, guard)
+        require_visible(part.names, hides)
+        edit = _ROOMS[kind].propose_patch(changes.judge.inventory, before, part, changes.millis, hides)
+        return write(changes, edit, part.names)
 
 
 def remove(service: Service, asker: Asker, kind: Kind, id_: str, guard: Guard) -> str:
     """Delete the asset with this id, an entity with its relationships; the version of the files that allowed it."""
     with changing_assets(service, asker) as changes:
         judge = changes.judge
-        before = _find(changes, kind, id_, guard)
+        before, _ = _find(changes, kind, id_, guard)
         reasons = authorize_delete(judge, before)
         others = _find_taken(judge, before) if kind == "entity" else drawn_between(judge, before)
         with changing(judge, others):
@@ -129,24 +135,32 @@ def propose(changes: Changes, kind: Kind, draft: Draft) -> Edit:
     place = read_place(draft, SOURCE)
     see_ends(judge, draft, SOURCE)
     wanted = sketch(judge.inventory, kind, place, draft, changes.millis)
+    hidden: list[Hides] = []
+
+    def veil(held: Asset) -> Hides:
+        hidden.extend(changes.veil.of_stored([held]))
+        return hidden[-1]
+
     try:
-        edit: Edit = room.propose(judge.inventory, draft, changes.millis)
+        edit: Edit = room.propose(judge.inventory, draft, changes.millis, veil=veil)
     except Conflict as error:
-        _refuse_unseen(judge, wanted, room.find_by_key(judge.inventory, *place))
+        _refuse_unseen(changes, wanted, draft, room.find_by_key(judge.inventory, *place))
         if isinstance(error, CircleError):
             _hide_circle(judge, error)
         raise
     if edit.before is not None:
-        _refuse_unseen(judge, wanted, edit.before)
+        _refuse_unseen(changes, wanted, draft, edit.before)
+    for hides in hidden:
+        require_visible(draft.names, hides)
     return edit
 
 
-def _refuse_unseen(judge: Judge, wanted: Asset, taken: Asset | None) -> None:
+def _refuse_unseen(changes: Changes, wanted: Asset, draft: Draft, taken: Asset | None) -> None:
     """`Forbidden` where `taken`, which has the key, is not the subject's to see, and, in the same words as if nothing
     had it, where `wanted` is not the subject's to create: who may not is told of nothing that is in the way."""
-    if taken is not None and is_seen(judge, taken):
+    if taken is not None and is_seen(changes.judge, taken):
         return
-    authorize_create(judge, wanted)
+    _authorize_create(changes, wanted, draft.names)
     if taken is not None:
         raise Forbidden(_TAKEN_UNSEEN)
 
@@ -157,26 +171,42 @@ def _hide_circle(judge: Judge, error: CircleError) -> None:
         raise Conflict("a parent would be its own ancestor, relate other entities") from None
 
 
-def write(changes: Changes, edit: Edit) -> Asset:
-    """Store what was proposed, if the subject may; the asset as it is then."""
+def write(changes: Changes, edit: Edit, names: Iterable[str]) -> Written:
+    """Store what was proposed, if the subject may and sees the properties that it named; what it sees of it then."""
     judge = changes.judge
     after = edit.after
     if after is None:
         raise ValueError("what is proposed leaves an asset")
-    reasons = authorize_create(judge, after) if edit.before is None else authorize_update(judge, edit.before, after)
+    if edit.before is None:
+        reasons, hides = _authorize_create(changes, after, names)
+    else:
+        reasons = authorize_update(judge, edit.before, after)
+        hides = changes.veil.of_state(after, judge.state(after))
+        require_visible(names, hides)
     if edit.changes:
         # the ends of a relationship stay what they are, so only a new one changes them
         with changing(judge, drawn_between(judge, after) if edit.before is None else ()):
             _ROOMS[after.kind].store(judge.inventory, edit)
         changes.add([edit], reasons)
-    return after
+    shown = without(after, hides)
+    return Written(shown, changes.veil.tag(shown), judge.bundle.version_text, edit.before is None)
 
 
-def _find(changes: Changes, kind: Kind, id_: str, guard: Guard) -> Asset:
+def _authorize_create(changes: Changes, asset: Asset, names: Iterable[str]) -> tuple[tuple[str, ...], Hides]:
+    """The policies that allow it, and what will be hidden of it."""
+    reasons = authorize_create(changes.judge, asset)
+    hides = changes.veil.of_state(asset, changes.judge.new_state(asset))
+    require_visible(names, hides)
+    return reasons, hides
+
+
+def _find(changes: Changes, kind: Kind, id_: str, guard: Guard) -> tuple[Asset, Hides]:
+    """The asset, and what is hidden of it."""
     asset = find(changes.judge, kind, id_, lock=True)
-    if not guard(changes.judge.tag(asset)):
+    (hides,) = changes.veil.of_stored([asset])
+    if not guard(changes.veil.tag(without(asset, hides))):
         raise Stale("it is not what `If-Match` says any more, read it again")
-    return asset
+    return asset, hides
 
 
 def _find_taken(judge: Judge, entity: Asset) -> frozenset[Uid]:
@@ -195,8 +225,3 @@ def _find_taken(judge: Judge, entity: Asset) -> frozenset[Uid]:
 
 def _allow(assets: Sequence[Asset]) -> list[bool]:
     return [True] * len(assets)
-
-
-def written(judge: Judge, asset: Asset, *, created: bool = False) -> Written:
-    """What is answered of an asset that was written."""
-    return Written(asset, judge.tag(asset), judge.bundle.version_text, created)

@@ -21,6 +21,9 @@ Kind: TypeAlias = Literal["entity", "relationship"]
 
 _TAKEN = ASSET_ATTRIBUTES | RESERVED_ATTRIBUTES
 
+# what is other after any change, of something hidden too
+_COUNTS = frozenset({"_version", "_beginOn"})
+
 _NAMESPACES: Mapping[Kind, uuid.UUID] = {
     "entity": uuid.UUID("6b1f6d0e-3a52-5d43-9b0c-6f5d0f0f2a11"),
     "relationship": uuid.UUID("0f8e4c1a-94c6-5b0e-8a3d-2d1f9c7b5e42"),
@@ -102,7 +105,7 @@ def name_attribute(name: str, drawn: Collection[str]) -> str:
 
 
 def to_entity(asset: Asset, edges: Edges = NO_EDGES) -> Entity:
-    """The asset as policies see it: properties by the names of `name_attribute`, beside those that it has of its own."""
+    """The asset as policies see it: properties by the names of `name_attribute`, beside its own."""
     drawn = edges.attributes.keys()
     attributes: dict[str, Value] = {name_attribute(name, drawn): value for name, value in asset.properties.items()}
     attributes |= {"key": asset.key, "type": asset.type, "class": list(asset.classes)}
@@ -139,10 +142,14 @@ def render(asset: Asset, account: str) -> dict[str, Any]:
 
 
 def body(asset: Asset, account: str) -> bytes:
-    """The canonical JSON of what is shown: what the trail and the `ETag` digest."""
+    """The canonical JSON of what is shown: what the trail digests."""
     return write_json(render(asset, account)).encode()
 
 
-def etag(asset: Asset, account: str, key: DataKey) -> str:
-    """The `ETag` of an asset, in quotes. It is keyed, so that nobody can guess hidden properties by it."""
-    return f'"{digest(key, body(asset, account))[:32]}"'
+def etag(shown: Asset, account: str, key: DataKey) -> str:
+    """The `ETag` of what somebody is shown of an asset, in quotes; keyed, so that nobody can guess anything by it.
+
+    What counts changes is left out: it counts those of what is hidden, too.
+    """
+    content = {name: value for name, value in render(shown, account).items() if name not in _COUNTS}
+    return f'"{digest(key, write_json(content).encode())[:32]}"'

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from policy_service.assets.members import (
+    DISPLAY_NAME,
     LIMITS,
+    TAG,
     Members,
     check_class,
     check_key,
@@ -42,7 +44,7 @@ class End:
 class Draft:
     """An entity or relationship as it was sent. `source` and `scope` are none where they were not.
 
-    `dropped` counts what is never stored, the entries of `_rawData`.
+    `dropped` counts what is never stored, the entries of `_rawData`; `nulls` are names that were sent with nothing.
     """
 
     key: str
@@ -56,6 +58,16 @@ class Draft:
     from_: End | None = None
     to: End | None = None
     dropped: int = 0
+    nulls: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every property that is named, by the name that the API has for it.
+
+        A `displayName` of `null` is not: a read shows one where there is none, or where it is hidden.
+        """
+        named = (DISPLAY_NAME,) if self.display_name is not None else ()
+        return (*self.properties, *(TAG + name for name in self.tags), *self.nulls, *named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +80,12 @@ class Patch:
     display_name: str | None = None
     sets_display_name: bool = False
     dropped: int = 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every property that is named, by the name that the API has for it."""
+        named = (DISPLAY_NAME,) if self.sets_display_name else ()
+        return (*self.properties, *(TAG + name for name in self.tags), *named)
 
 
 def read_entity(raw: object) -> Draft:
@@ -118,7 +136,13 @@ def _make_draft(members: Members, classes: tuple[str, ...], from_: End | None = 
         from_,
         to,
         members.dropped,
+        tuple(_find_nulls(members)),
     )
+
+
+def _find_nulls(members: Members) -> Iterator[str]:
+    yield from (name for name, value in members.properties.items() if value is None)
+    yield from (TAG + name for name, value in members.tags.items() if value is None)
 
 
 def _read_classes(raw: Any) -> tuple[str, ...]:

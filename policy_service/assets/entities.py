@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from sqlalchemy import and_, or_, select
 
 from policy_service.assets.asset import Asset, Edit
 from policy_service.assets.drafts import Draft, Patch
 from policy_service.assets.inventory import Inventory
+from policy_service.assets.properties import Hides, bare, nothing
 from policy_service.assets.proposals import find_row, propose_change, propose_new, propose_replacement, read_place
 from policy_service.assets.rows import chunks, find_assets, read_rows, select_assets
 from policy_service.assets.writing import write_edit, write_tombstone
@@ -38,31 +39,33 @@ def find_by_key(inventory: Inventory, source: str, scope: str, key: str, *, lock
     return None if found is None or found.deleted else found
 
 
-def propose(inventory: Inventory, draft: Draft, now: int, *, source: str = "api") -> Edit:
+def propose(
+    inventory: Inventory, draft: Draft, now: int, *, source: str = "api", veil: Callable[[Asset], Hides] = bare
+) -> Edit:
     """What writing `draft` would do: create an entity, or replace the one that has the key (its row is locked).
 
-    Nothing is stored: the caller decides whether it may. `now` is in milliseconds. `Conflict` where the type is one
-    of `entities.json` or another than the entity's; `RequestError` where the draft names another source, or is too
-    large.
+    Nothing is stored: the caller decides whether it may. `now` is in milliseconds; `veil` answers what is hidden of
+    the one that has the key, which stays. `Conflict` where the type is one of `entities.json` or another than the
+    entity's; `RequestError` where the draft names another source, or is too large.
     """
     place = read_place(draft, source)
     held = find_row(inventory, "entity", place, lock=True)
     if held is not None and not held.deleted:
-        return propose_replacement(inventory, held, draft, now)
+        return propose_replacement(inventory, held, draft, now, veil(held))
     return propose_new(inventory, "entity", place, draft, held, now)
 
 
-def propose_update(inventory: Inventory, before: Asset, draft: Draft, now: int) -> Edit:
+def propose_update(inventory: Inventory, before: Asset, draft: Draft, now: int, hides: Hides = nothing) -> Edit:
     """What replacing `before` (found with `lock`) by `draft` would do; its key, type, source and scope stay.
 
     `Conflict` where the draft names others.
     """
-    return propose_replacement(inventory, before, draft, now)
+    return propose_replacement(inventory, before, draft, now, hides)
 
 
-def propose_patch(inventory: Inventory, before: Asset, patch: Patch, now: int) -> Edit:
+def propose_patch(inventory: Inventory, before: Asset, patch: Patch, now: int, hides: Hides = nothing) -> Edit:
     """What changing parts of `before` (found with `lock`) would do."""
-    return propose_change(inventory, before, patch, now)
+    return propose_change(inventory, before, patch, now, hides)
 
 
 def store(inventory: Inventory, edit: Edit) -> Edit:

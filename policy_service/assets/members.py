@@ -15,6 +15,7 @@ from policy_service.policy.stored_values import encode
 from policy_service.policy.values import ESCAPES, read_value
 
 TAG = "tag."
+DISPLAY_NAME = "displayName"
 RAW_DATA = "_rawData"
 
 
@@ -64,22 +65,22 @@ def read_members(raw: Mapping[str, Any], known: frozenset[str]) -> Members:
             if name not in known:
                 raise RequestError(f"`{name[:80]}` is no member that may be sent, leave it out")
             system[name] = value
-        elif name == "displayName":
+        elif name == DISPLAY_NAME:
             pass
         elif name.startswith(TAG):
             tags[_check_property(name[len(TAG) :], name)] = _read(value, name)
         else:
             properties[_check_property(name, name)] = _read(value, name)
-    return Members(system, properties, tags, _read_display_name(raw), "displayName" in raw, dropped)
+    return Members(system, properties, tags, _read_display_name(raw), DISPLAY_NAME in raw, dropped)
 
 
 def _read_display_name(raw: Mapping[str, Any]) -> str | None:
-    value = raw.get("displayName")
+    value = raw.get(DISPLAY_NAME)
     if value is None:
         return None
     if not isinstance(value, str):
-        raise RequestError("`displayName` is no text, write it in quotes")
-    return check_text(value, "displayName")
+        raise RequestError(f"`{DISPLAY_NAME}` is no text, write it in quotes")
+    return check_text(value, DISPLAY_NAME)
 
 
 def _read(raw: Any, name: str) -> Value | None:

@@ -13,6 +13,7 @@ from policy_service.assets.asset import Asset, Edit, Kind, derive_id
 from policy_service.assets.drafts import Draft, Patch
 from policy_service.assets.inventory import Inventory
 from policy_service.assets.members import LIMITS
+from policy_service.assets.properties import Hides, join, nothing, only, without
 from policy_service.assets.rows import read_rows, select_rows, table_of
 from policy_service.errors import Conflict, RequestError
 from policy_service.model import Uid, Value
@@ -89,8 +90,9 @@ def sketch(inventory: Inventory, kind: Kind, place: tuple[str, str, str], draft:
     )
 
 
-def propose_replacement(inventory: Inventory, before: Asset, draft: Draft, now: int) -> Edit:
-    """The replacement of what is there; `Conflict` where the draft is of another key, type, source or scope."""
+def propose_replacement(inventory: Inventory, before: Asset, draft: Draft, now: int, hides: Hides = nothing) -> Edit:
+    """The replacement of what is there, but for what is hidden; `Conflict` where the draft is of another key, type,
+    source or scope."""
     refuse_file_type(inventory, before.type)
     named = {"_key": draft.key, "_type": draft.type, "_source": draft.source, "_scope": draft.scope}
     for name, value in named.items():
@@ -99,43 +101,39 @@ def propose_replacement(inventory: Inventory, before: Asset, draft: Draft, now: 
             raise Conflict(
                 f"the {before.kind} `{before.key}` has the `{name}` `{held}`, which stays: delete it and make another"
             )
-    return _propose(
+    shown = replace(
         before,
-        replace(
-            before,
-            classes=draft.classes,
-            display_name=draft.display_name,
-            properties=draft.properties,
-            tags=draft.tags,
-        ),
-        now,
+        classes=draft.classes,
+        display_name=draft.display_name,
+        properties=draft.properties,
+        tags=draft.tags,
     )
+    return _propose(before, join(shown, only(before, hides)), shown, now)
 
 
-def propose_change(inventory: Inventory, before: Asset, patch: Patch, now: int) -> Edit:
-    """The change of parts of what is there."""
+def propose_change(inventory: Inventory, before: Asset, patch: Patch, now: int, hides: Hides = nothing) -> Edit:
+    """The change of parts of what is there, of which something is hidden."""
     refuse_file_type(inventory, before.type)
-    return _propose(
+    after = replace(
         before,
-        replace(
-            before,
-            classes=before.classes if patch.classes is None else patch.classes,
-            display_name=patch.display_name if patch.sets_display_name else before.display_name,
-            properties=_merge(before.properties, patch.properties),
-            tags=_merge(before.tags, patch.tags),
-        ),
-        now,
+        classes=before.classes if patch.classes is None else patch.classes,
+        display_name=patch.display_name if patch.sets_display_name else before.display_name,
+        properties=_merge(before.properties, patch.properties),
+        tags=_merge(before.tags, patch.tags),
     )
+    return _propose(before, after, without(after, hides), now)
 
 
 def _merge(held: Mapping[str, Value], sent: Mapping[str, Value | None]) -> dict[str, Value]:
     return {name: value for name, value in {**held, **sent}.items() if value is not None}
 
 
-def _propose(before: Asset, after: Asset, now: int) -> Edit:
+def _propose(before: Asset, after: Asset, shown: Asset, now: int) -> Edit:
+    # of what is hidden nobody learns the size: each may fill an asset with what he sees of it
+    _check_size(shown)
     if _content(before) == _content(after):
         return Edit(before, before)
-    return Edit(before, _check_size(replace(after, version=before.version + 1, begin_on=now)))
+    return Edit(before, replace(after, version=before.version + 1, begin_on=now))
 
 
 def _content(asset: Asset) -> str:

@@ -271,12 +271,12 @@ class Run:
             self._check_shown(caller, reply, told.status, told.item)
 
     def _learn(self, caller: Caller, ref: Ref, id_: str, tag: str) -> None:
-        """An id is the same for ever; a tag is that of one version, and no other has it."""
+        """An id is the same for ever; a tag is that of one asset with one content, and no other asset has it."""
         home = self._home(caller)
         assert home.ids.setdefault(ref, id_) == id_
         tags = home.tags.setdefault(ref, [])
         if tags[-1:] != [tag]:
-            assert not any(tag in found for other in self.world.homes for found in other.tags.values())
+            assert not any(tag in found for other in self.world.homes for found in other.tags.values() if found is not tags)
             tags.append(tag)
 
     def _check_shown(self, caller: Caller, reply: Reply, status: int, item: Item) -> None:

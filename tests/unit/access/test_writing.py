@@ -70,11 +70,11 @@ def test_an_item_of_a_batch_that_is_refused_leaves_nothing(desk: Desk, monkeypat
 
     write = batches.write
 
-    def fail(changes: Any, edit: Any) -> Any:
-        asset = write(changes, edit)
+    def fail(changes: Any, edit: Any, names: Any) -> Any:
+        made = write(changes, edit, names)
         if edit.after.key == "two":
             raise Conflict("too late")
-        return asset
+        return made
 
     monkeypatch.setattr(batches, "write", fail)
     reply = desk.ask("ada", "POST", "/entities:batch", {"entities": [entity("one"), entity("two"), entity("three")]})
@@ -164,10 +164,10 @@ def test_batches_with_the_same_keys_do_not_wait_in_a_circle(desk: Desk, monkeypa
     start = threading.Barrier(2)
     write = batches.write
 
-    def write_slowly(changes: Any, edit: Any) -> Any:
-        asset = write(changes, edit)
+    def write_slowly(changes: Any, edit: Any, names: Any) -> Any:
+        made = write(changes, edit, names)
         time.sleep(0.05)
-        return asset
+        return made
 
     monkeypatch.setattr(batches, "write", write_slowly)
     told = []

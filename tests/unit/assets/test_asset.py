@@ -38,11 +38,16 @@ def test_an_etag_is_of_what_is_shown_and_of_the_key() -> None:
     assert one.endswith('"')
     others = {
         etag(replace(ASSET, properties={"n": True}), "acme", KEY),
-        etag(replace(ASSET, version=2), "acme", KEY),
+        etag(replace(ASSET, created_on=2), "acme", KEY),
         etag(ASSET, "acme", DataKey("acme", 2, b"x" * 32)),
         etag(ASSET, "globex", KEY),
     }
     assert len({one, *others}) == 5
+
+
+def test_what_counts_changes_is_not_in_an_etag() -> None:
+    """It counts changes of what is hidden, too."""
+    assert etag(replace(ASSET, version=2, begin_on=2), "acme", KEY) == etag(ASSET, "acme", KEY)
 
 
 def test_an_edit_tells_whether_anything_changes() -> None:
