@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from time import perf_counter_ns, time
 from typing import Any
 
@@ -14,7 +14,9 @@ from policy_service.assets.ends import explain_missing, name_end, resolve
 from policy_service.audit.list_records import record_list
 from policy_service.errors import Conflict, Missing
 from policy_service.model import Act, Entity, Request, Thing, Uid, Value
-from policy_service.policy.facts import write_entities
+from policy_service.policy.facts import Facts, write_entities
+from policy_service.policy.request import ask
+from policy_service.policy.residual.asked import ANY, Asked
 from policy_service.policy.scope import NOTHING as NO_NEEDS
 from policy_service.policy.values import dumps
 
@@ -68,35 +70,72 @@ def parts(asset: Asset) -> list[Uid]:
 
 
 class Sight:
-    """Tells of many assets which may be seen, by one set of facts, and keeps what `record` writes as one record."""
+    """Tells of many assets which may be seen, by one set of facts, and keeps what `record` writes as one record.
 
-    def __init__(self, judge: Judge) -> None:
+    `actions` are asked of an asset itself beside `read`, which is asked of its ends too.
+    """
+
+    def __init__(self, judge: Judge, actions: Sequence[str] = ()) -> None:
         self._judge = judge
+        self._actions = actions
         self._started = perf_counter_ns()
         self._gatherer = judge.gatherer()
         self._examined: dict[str, None] = {}
-        self._decided: dict[Uid, bool] = {}
+        self._decided: dict[tuple[str, Uid], bool] = {}
         self._entities: dict[Uid, Entity | None] = {}
         self._needs = NO_NEEDS
         self._context: dict[str, Value] = {}
 
+    def ask_open(self, action: str, drawn: Collection[str]) -> Asked:
+        """The facts of whether the subject may do it to any row; `drawn` are the attributes that the store draws."""
+        subject = self._judge.subject
+        asked = self._gatherer.gather_open(ask(Request(subject, Act(action), ANY)), "resource", drawn)
+        self._keep(asked)
+        return asked
+
+    def look(self, assets: Sequence[Asset]) -> None:
+        """Note that these were examined."""
+        self._examined.update((asset.id, None) for asset in assets)
+
     def allows(self, assets: Sequence[Asset]) -> list[bool]:
         """Whether each of the assets may be seen."""
-        self._examined.update((asset.id, None) for asset in assets)
-        wanted = dict.fromkeys(uid for asset in assets for uid in parts(asset) if uid not in self._decided)
-        if wanted:
-            things = list(wanted)
-            self._judge.learn(assets)
-            self._gatherer.load(things)
-            for thing, (facts, decision) in zip(things, self._judge.answer(self._gatherer, READ, things), strict=True):
-                self._decided[thing] = decision.allowed
-                self._entities.update(facts.entities)
-                self._needs = self._needs.join(facts.needs)
-                self._context.update(facts.context)
-        return [all(self._decided[uid] for uid in parts(asset)) for asset in assets]
+        self.look(assets)
+        self._judge.learn(assets)
+        self.decide(READ, [uid for asset in assets for uid in parts(asset)])
+        for action in self._actions:
+            self.decide(action, [asset.uid for asset in assets])
+        return [self._allows(asset) for asset in assets]
 
-    def record(self, kind: Kind, question: Mapping[str, Any], shown: Sequence[str]) -> None:
-        """Keep one record of all: the question that was asked, and the ids of what was examined and shown."""
+    def _allows(self, asset: Asset) -> bool:
+        seen = all(self._decided[READ, uid] for uid in parts(asset))
+        return seen and all(self._decided[action, asset.uid] for action in self._actions)
+
+    def decide(self, action: str, things: Collection[Uid]) -> list[bool]:
+        """Whether the subject may do it to each of these, by their uids."""
+        wanted = list(dict.fromkeys(uid for uid in things if (action, uid) not in self._decided))
+        if wanted:
+            self._gatherer.load(wanted)
+            answered = self._judge.answer(self._gatherer, action, wanted)
+            for thing, (facts, decision) in zip(wanted, answered, strict=True):
+                self._decided[action, thing] = decision.allowed
+                self._keep(facts)
+        return [self._decided[action, uid] for uid in things]
+
+    def _keep(self, facts: Facts | Asked) -> None:
+        self._entities.update(facts.entities)
+        self._needs = self._needs.join(facts.needs)
+        self._context.update(facts.context)
+
+    def record(
+        self,
+        kind: Kind,
+        question: Mapping[str, Any],
+        shown: Sequence[str],
+        filter_: str | None = None,
+        counted: int | None = None,
+    ) -> None:
+        """Keep one record of all: the question that was asked, the filter that answered it, and the ids of what was
+        examined and shown; with `counted` the rows were counted."""
         judge = self._judge
         judge.keep(
             record_list(
@@ -110,5 +149,7 @@ class Sight:
                 context_used=dumps(self._context),
                 examined=list(self._examined),
                 shown=shown,
+                filter_=filter_,
+                counted=counted,
             )
         )
