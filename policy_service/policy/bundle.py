@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from policy_service.model import Entity, Finding, Policy, Uid, Version
 from policy_service.policy.endings import RELATIONSHIPS
 from policy_service.policy.engines import cedar_schema
+from policy_service.policy.engines.cedar import CedarPolicy
 from policy_service.policy.groups import Groups
+from policy_service.policy.hiding import HIDES, READ_PROPERTY
 from policy_service.policy.layer import Layer
+from policy_service.policy.names import action_uid
 from policy_service.policy.relationships import Drawing
-from policy_service.policy.slices import Index
+from policy_service.policy.slices import Index, keys_of
 
 _NOTHING: frozenset[Uid] = frozenset()
 
@@ -74,9 +77,12 @@ def join(platform: Layer, layer: Layer, version: Version) -> tuple[Bundle | None
         findings += found or cedar_schema.validate(layer.cedar, schema)
     if findings:
         return None, findings
-    index = Index([*platform.policies, *layer.policies])
     # most tenants have no schema and share what the platform's says
     actions = _platform_actions(schema) if schema == platform.schema else cedar_schema.action_parents(schema)
+    findings = list(_misplaced([*platform.cedar, *layer.cedar], actions))
+    if findings:
+        return None, findings
+    index = Index([*platform.policies, *layer.policies])
     drawn = {**platform.relationships, **layer.relationships}
     types = frozenset(uid.type for uid in layer.entities)
     return Bundle(layer.tenant or "", version, str(version), platform, layer, index, actions, drawn, types), []
@@ -85,6 +91,19 @@ def join(platform: Layer, layer: Layer, version: Version) -> tuple[Bundle | None
 @lru_cache(maxsize=2)
 def _platform_actions(schema: str) -> Mapping[Uid, frozenset[Uid]]:
     return cedar_schema.action_parents(schema) if schema else {}
+
+
+def _misplaced(policies: Iterable[CedarPolicy], actions: Mapping[Uid, frozenset[Uid]]) -> Iterator[Finding]:
+    """Forbids whose `@hides` says nothing, as they are asked about other actions than reading a property."""
+    action = action_uid(READ_PROPERTY)
+    keys = keys_of(action, actions.get(action, _NOTHING))
+    for policy in policies:
+        scope = policy.scope.action
+        if HIDES in policy.rule.annotations and scope is not None and keys.isdisjoint(scope):
+            sentence = (
+                f'`@{HIDES}` is for a forbid of `{action.type}::"{action.id}"`, name that action or a group of it'
+            )
+            yield Finding(policy.policy.file, policy.policy.line, sentence)
 
 
 def _clashes(platform: Layer, layer: Layer) -> list[Finding]:

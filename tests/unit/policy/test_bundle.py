@@ -138,3 +138,44 @@ def test_tenants_without_a_schema_share_what_the_platform_s_says() -> None:
     assert joined(base, acme({})).actions is joined(base, acme({})).actions
     most = module._platform_actions.cache_info().maxsize
     assert most is not None, "else every edit of the platform's schema stays in memory"
+
+
+@pytest.mark.parametrize(
+    ("head", "meant"),
+    [
+        ('action == PolicyService::Action::"readProperty"', True),
+        ('action in [Action::"x", PolicyService::Action::"readProperty"]', True),
+        ('action in PolicyService::Action::"viewing"', True),
+        ("action", True),
+        ('action == PolicyService::Action::"read"', False),
+        ('action == Action::"readProperty"', False),
+        ('action in PolicyService::Action::"changing"', False),
+    ],
+)
+def test_hiding_is_for_forbids_that_are_asked_about_properties(head: str, meant: bool) -> None:
+    base = platform({"schema.cedarschema": PLATFORM_SCHEMA.replace("action read in", "action read, readProperty in")})
+    for hides in ("salary", "*"):
+        layer = acme({"a.cedar": f'\n@id("h") @hides("{hides}") forbid(principal, {head}, resource);'})
+        if meant:
+            joined(base, layer)
+        else:
+            sentence = (
+                'tenants/acme/a.cedar:2: `@hides` is for a forbid of `PolicyService::Action::"readProperty"`, '
+                "name that action or a group of it"
+            )
+            assert refused(base, layer) == [sentence]
+    joined(base, acme({"a.cedar": f'@id("h") forbid(principal, {head}, resource);'}))
+
+
+@pytest.mark.parametrize(
+    ("policy", "sentence"),
+    [
+        ('@hides("salary") permit(principal, action, resource);', "take the `@hides` off this permit"),
+        ("@hides forbid(principal, action, resource);", "`@hides` lacks a name"),
+        ('@hides("a*b") forbid(principal, action, resource);', "`a*b` has a `*` before its end"),
+    ],
+)
+def test_hiding_that_can_not_be_meant_is_a_finding(policy: str, sentence: str) -> None:
+    (finding,) = refused(platform(), acme({"a.cedar": f"\n{policy}"}))
+    assert finding.startswith("tenants/acme/a.cedar:2: ")
+    assert sentence in finding
