@@ -27,6 +27,9 @@ NAMES = (
 )
 _ENDS = frozenset({"_fromEntityId", "_toEntityId"})
 OPERATORS = ("eq", "ne", "lt", "le", "gt", "ge", "in", "exists", "contains", "starts")
+SORTS = ("_id", "displayName", "_createdOn", "_beginOn", "_key", "_type")
+# what assets can be counted by, beside the properties that are indexed
+FACETS = ("type", "class")
 # members of every search; an endpoint may have more
 MEMBERS = frozenset({"where", "type", "class", "text"})
 
@@ -141,6 +144,14 @@ def read_number(raw: Mapping[str, Any], member: str, default: int, largest: int)
     if type(value) is not int or not 1 <= value <= largest:
         raise RequestError(f"`{member}` is no whole number from 1 to {largest}")
     return value
+
+
+def read_sort(text: str) -> tuple[str, bool]:
+    """By what to sort, and whether from the last, by a name of `SORTS` with or without `-`; empty is by id."""
+    name = text.removeprefix("-") or "_id"
+    if name not in SORTS or text == "-":
+        raise RequestError(f"`sort` is `{text[:80]}`, use one of {_list(SORTS)}, with `-` before it from the last")
+    return name, text.startswith("-")
 
 
 def read_facets(raw: Mapping[str, Any], known: Collection[str]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from policy_service.access.query import (
     read_facets,
     read_number,
     read_search,
+    read_sort,
 )
 from policy_service.errors import RequestError
 from policy_service.policy.values import NUMBER
@@ -157,3 +158,12 @@ def test_numbers_and_facets() -> None:
     for wrong in (None, [], "type", ["x"], [1], [["type"]], ["type"] * 11):
         with pytest.raises(RequestError, match="`facets`"):
             read_facets({"facets": wrong}, {"type", "class"})
+
+
+def test_an_order_is_read() -> None:
+    assert read_sort("") == ("_id", False)
+    assert read_sort("-displayName") == ("displayName", True)
+    assert read_sort("_createdOn") == ("_createdOn", False)
+    for wrong in ("-", "--_id", "env", "_version", "_ID", " _id"):
+        with pytest.raises(RequestError, match="`sort` is"):
+            read_sort(wrong)
