@@ -1,10 +1,27 @@
-"""Whom a policy can match and what it reads."""
+"""Cedar's own syntax tree becomes ours: whom a policy can match, and what it says."""
+
+import threading
 
 import pytest
 
 from policy_service.model import Uid
 from policy_service.policy.engines import cedar
-from policy_service.policy.scope import Needs, Scope
+from policy_service.policy.evaluate import World, holds
+from policy_service.policy.needs import read_needs
+from policy_service.policy.scope import Scope
+from policy_service.policy.tree import (
+    Attribute,
+    Binary,
+    Constant,
+    Has,
+    If,
+    Is,
+    Like,
+    RecordOf,
+    SetOf,
+    Unary,
+    Variable,
+)
 
 BOB = Uid("User", "bob")
 
@@ -38,85 +55,119 @@ def test_scope_keys(scope, expected):
     assert parse(f"permit({scope});").scope == expected
 
 
+A, B = Attribute(Variable("principal"), "a"), Attribute(Variable("resource"), "b")
+
+
 @pytest.mark.parametrize(
-    ("condition", "needs"),
+    ("text", "expected"),
     [
-        ("true", Needs()),
-        ("principal.x == resource.y", Needs()),
-        ("principal is User && resource has a", Needs()),
-        ("principal.a.b == 1", Needs(depth=1)),
-        ("principal.a.b.c == 1", Needs(depth=2)),
-        ('principal["a"]["b"] == 1', Needs(depth=1)),
-        ("principal has a.b.c", Needs(depth=2)),
-        ("principal has a && principal.a has b", Needs(depth=1)),
-        ('principal.owner in Group::"g"', Needs(depth=1, hierarchy=True)),
-        ("principal in resource.team", Needs(hierarchy=True)),
-        ("principal in [resource.team, resource.a.b]", Needs(depth=1, hierarchy=True)),
-        ('principal is User in Group::"g"', Needs(hierarchy=True)),
-        ('principal.boss is User in Group::"g"', Needs(depth=1, hierarchy=True)),
-        ('action in Action::"g"', Needs()),
-        ("action.a.b.c == 1 && context.a.b.c == 1", Needs()),
-        ('resource.hasTag("env") && resource.getTag("env") == "x"', Needs()),
-        ('resource.owner.hasTag("env")', Needs(depth=1)),
-        ('resource.getTag("env").level == 1', Needs(depth=1)),
-        ("resource.getTag(principal.a.b) == 1", Needs(depth=1)),
-        ("resource.owners.contains(principal.a.b)", Needs(depth=1)),
-        ("(if context.a then principal.boss else resource).level.x == 1", Needs(depth=2)),
-        ("(if principal.a.b then 1 else 2) == 1", Needs(depth=1)),
-        ("{a: principal.boss}.a.level == 1", Needs(depth=2)),
-        ("[principal.a.b].contains(1)", Needs(depth=1)),
-        ("!(principal.a.b == -principal.x)", Needs(depth=1)),
-        ("ip(principal.a.b).isLoopback()", Needs(depth=1)),
-        ('principal.a.b like "x*"', Needs(depth=1)),
-        ('User::"bob" == principal', Needs()),
-        ('[User::"bob"].contains(principal)', Needs()),
-        ('principal in User::"bob"', Needs(hierarchy=True)),
-        ('User::"bob".level == 1', Needs(roots=frozenset({BOB}))),
-        ('User::"bob" has level', Needs(roots=frozenset({BOB}))),
-        ('User::"bob".hasTag("a")', Needs(roots=frozenset({BOB}))),
-        ('User::"bob".boss.level == 1', Needs(depth=1, roots=frozenset({BOB}))),
-        ('User::"bob" in Group::"g"', Needs(roots=frozenset({BOB}), hierarchy=True)),
-        ('User::"bob" is User in Group::"g"', Needs(roots=frozenset({BOB}), hierarchy=True)),
-        ('(if context.a then User::"bob" else principal).level == 1', Needs(roots=frozenset({BOB}))),
-        ('{a: User::"bob"}.a.level == 1', Needs(depth=1, roots=frozenset({BOB}))),
-        ("context.now == 1", Needs(now=True)),
-        ('context["now"] == 1', Needs(now=True)),
-        ("context has now", Needs(now=True)),
-        ("context.caller.ip.isLoopback()", Needs(caller=True)),
-        ("context has caller.ip", Needs(caller=True)),
-        ("context.nowhere == 1", Needs()),
-        ("context == {}", Needs(now=True, caller=True)),
-        ("(if true then context else context).now == 1", Needs(now=True, caller=True)),
-        ("{c: context}.c.now == 1", Needs(now=True, caller=True)),
-        ("[context].contains({})", Needs(now=True, caller=True)),
-        ("resource.now == 1", Needs()),
+        ("principal.a", A),
+        ('principal["a"]', A),
+        ('context["a b"].c', Attribute(Attribute(Variable("context"), "a b"), "c")),
+        ("true", Constant(True)),
+        ("-5", Constant(-5)),
+        ("-(5)", Unary("neg", Constant(5))),
+        ("- -5", Unary("neg", Constant(-5))),
+        ('"a\\n"', Constant("a\n")),
+        ('N::User::"bob"', Constant(Uid("N::User", "bob"))),
+        ("action", Variable("action")),
+        ("principal.a == resource.b", Binary("eq", A, B)),
+        ("principal.a > resource.b", Binary("greater", A, B)),
+        ("principal.a && resource.b || true", Binary("or", Binary("and", A, B), Constant(True))),
+        ("principal.a - resource.b", Binary("sub", A, B)),
+        ("principal.a in resource.b", Binary("in", A, B)),
+        ("principal.a.containsAll(resource.b)", Binary("contains_all", A, B)),
+        ("principal.a.getTag(resource.b)", Binary("get_tag", A, B)),
+        ("principal.a.isInRange(resource.b)", Binary("is_in_range", A, B)),
+        ("principal.a.lessThan(resource.b)", Binary("decimal_less_than", A, B)),
+        ("principal.a.offset(resource.b)", Binary("offset", A, B)),
+        ("!principal.a", Unary("not", A)),
+        ("principal.a.isEmpty()", Unary("is_empty", A)),
+        ("ip(principal.a)", Unary("ip", A)),
+        ("principal.a.toDate()", Unary("to_date", A)),
+        ("principal.a has b", Has(A, ("b",))),
+        ('principal has "a b"', Has(Variable("principal"), ("a b",))),
+        ("principal has a.b", Binary("and", Has(Variable("principal"), ("a",)), Has(A, ("b",)))),
+        ("if principal.a then 1 else resource.b", If(A, Constant(1), B)),
+        ('principal.a like "x*y\\**"', Like(A, ("x", None, "y*", None))),
+        ('principal.a like "**"', Like(A, (None,))),
+        ('principal.a like ""', Like(A, ())),
+        ("principal.a is N::User", Is(A, "N::User")),
+        ("principal.a is User in resource.b", Is(A, "User", B)),
+        ("[principal.a, 1]", SetOf((A, Constant(1)))),
+        ("[]", SetOf(())),
+        ('{"a b": principal.a}', RecordOf((("a b", A),))),
     ],
 )
-def test_needs(condition, needs):
-    assert (
-        parse(f"permit(principal, action, resource) when {{ {condition} }};").needs._replace(attributes=None) == needs
+def test_an_expression(text, expected):
+    assert parse(f"permit(principal, action, resource) when {{ {text} }};").rule.conditions == (expected,)
+
+
+def test_conditions_are_in_their_order_and_those_that_must_not_hold_are_turned_around():
+    rule = parse("permit(principal, action, resource) when { principal.a } unless { resource.b } when { true };").rule
+    assert rule.conditions == (A, Unary("not", B), Constant(True))
+
+
+def test_a_scope_that_keys_do_not_say_is_a_condition_as_well():
+    rule = parse('permit(principal is U in G::"g", action, resource is D in F::"f") when { principal.a };').rule
+    assert rule.conditions == (
+        Is(Variable("principal"), "U", Constant(Uid("G", "g"))),
+        Is(Variable("resource"), "D", Constant(Uid("F", "f"))),
+        A,
     )
-    assert (
-        parse(f"permit(principal, action, resource) unless {{ {condition} }};").needs._replace(attributes=None) == needs
+    assert parse('permit(principal in G::"g", action, resource is D);').rule.conditions == ()
+
+
+def test_annotations_are_kept():
+    rule = parse('@id("x") @note("a") @empty forbid(principal, action, resource);').rule
+    assert rule.annotations == {"id": "x", "note": "a", "empty": ""}
+
+
+def test_what_policies_of_a_file_repeat_is_one_object():
+    text = "permit(principal, action, resource) when { resource.tenant == 1 && resource has a };"
+    (one, other), _ = cedar.parse("x.cedar", text + text.replace("1", "2"))
+    first, second = one.rule.conditions[0], other.rule.conditions[0]
+    assert isinstance(first, Binary)
+    assert isinstance(second, Binary)
+    assert first.right is second.right
+    assert first.left.left is second.left.left
+    assert one.needs is other.needs
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("true" + " && true" * 99, True),
+        ("false" + " || false" * 99, False),
+        ("1" + " + 1" * 98 + " == 99", True),
+        ("(!" * 60 + "true" + ")" * 60, True),
+        ("context" + ".a" * 97 + " == 1", True),
+        ("if true then " * 62 + "true" + " else false" * 62, True),
+    ],
+)
+def test_the_deepest_tree_is_read_on_a_small_stack(condition, expected):
+    compiled = parse(f"permit(principal, action, resource) unless {{ {condition} }};")
+    value: object = 1
+    for _ in range(97):
+        value = {"a": value}
+    world = World({"context": value}, {})
+    told: list[object] = []
+
+    def read() -> None:
+        told.extend((holds(compiled.rule, world), compiled.rule == compiled.rule, read_needs(compiled.rule)))
+        hash(compiled.rule.conditions)
+
+    usual = threading.stack_size(128 * 1024)
+    thread = threading.Thread(target=read)
+    thread.start()
+    threading.stack_size(usual)
+    thread.join()
+    assert told == [not expected, True, compiled.needs]
+
+
+def test_a_tree_deeper_than_cedar_gives_is_a_finding():
+    policies, findings = cedar.parse(
+        "x.cedar", f"permit(principal, action, resource) when {{ {'true && ' * 101}true }};"
     )
-
-
-def test_a_scope_asks_for_the_hierarchy_where_its_keys_do_not_decide_it():
-    assert not parse('permit(principal in Group::"g", action, resource in T::"g");').needs.hierarchy
-    assert parse('permit(principal is H in Group::"g", action, resource);').needs.hierarchy
-    assert parse('permit(principal, action, resource is H in T::"g");').needs.hierarchy
-    assert not parse('permit(principal == User::"a", action in Action::"g", resource is H);').needs.hierarchy
-
-
-def test_every_condition_counts():
-    policy = parse("permit(principal, action, resource) when { context has now } unless { principal.a.b };")
-    assert policy.needs == Needs(depth=1, now=True, attributes=policy.needs.attributes)
-
-
-def test_every_attribute_that_can_be_read_is_named():
-    text = (
-        "permit(principal, action, resource) when { principal has a.b && (if resource.c then principal else "
-        "resource).d == context.e } unless { {f: principal.g}.f.h == 1 || action.i || "
-        'User::"u".j || !principal["k l"] };'
-    )
-    assert parse(text).needs.attributes == {*"abcdfghij", "k l"}
+    assert not policies
+    assert "nests expressions deeper than 100 levels" in findings[0].sentence
