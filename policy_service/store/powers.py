@@ -10,7 +10,7 @@ SCHEMA = "policy_service"
 _NAMES = {"schema": SCHEMA, "private": f"{SCHEMA}_private"}
 
 _GRANTS = {
-    ("entity", "element", "relationship", "blind"): ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    ("entity", "element", "relationship", "blind", "kinds", "layout"): ("SELECT", "INSERT", "UPDATE", "DELETE"),
     ("trail_entry", "trail_link", "trail_head", "data_key"): ("SELECT", "INSERT"),
     ("tenant", "alembic_version_control", "alembic_version_tenant"): ("SELECT",),
 }

@@ -6,17 +6,19 @@ tenant moves to PostgreSQL by export and import. What is `COLLATE "C"` sorts as 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import (
     JSON,
     BigInteger,
+    FetchedValue,
     ForeignKeyConstraint,
     Index,
     LargeBinary,
     MetaData,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -26,6 +28,23 @@ SERVICE = "@service"
 
 Name = Text().with_variant(Text(collation="C"), "postgresql")
 Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+# properties of entities that many policies ask for: each is a column too, made by the database of `properties`, with
+# an index. It is NULL where the property is absent, sealed, of another kind, or a text of more than these many bytes
+PROMOTED: dict[str, Literal["text", "long", "bool"]] = {
+    "active": "bool",
+    "classification": "text",
+    "criticality": "long",
+    "environment": "text",
+    "name": "text",
+    "owner": "text",
+    "public": "bool",
+    "status": "text",
+}
+PROMOTED_BYTES = 1_000
+# lists are sorted by as many characters of the name: an index has no room for all of a long one
+NAME_START = 200
+SORTED = ("name_start", "key", "created_on", "begin_on")
 
 NAMING = {
     "pk": "pk_%(table_name)s",
@@ -63,29 +82,55 @@ class Asset:
     begin_on: Mapped[int] = mapped_column(BigInteger)
     end_on: Mapped[int | None] = mapped_column(BigInteger)
     deleted: Mapped[bool]
+    # the first `NAME_START` characters of `display_name`, made by the database
+    name_start: Mapped[str | None] = mapped_column(Name, FetchedValue())
+
+
+def _sorted() -> tuple[Index, ...]:
+    """The indexes of the columns that lists are sorted by."""
+    return tuple(Index(None, "account_id", column, "id") for column in ("type", *SORTED))
+
+
+def _promoted(name: str) -> Index:
+    """The index of a promoted property, of those rows that have it."""
+    there = text(f"p_{name} IS NOT NULL")
+    return Index(None, "account_id", f"p_{name}", "id", postgresql_where=there, sqlite_where=there)
 
 
 class EntityRow(Asset, Base):
-    """An entity. `classes` is sorted and unique."""
+    """An entity. `classes` is sorted and unique. What begins with `p_` is a promoted property."""
 
     __tablename__ = "entity"
-    __table_args__ = (UniqueConstraint("account_id", "source", "scope", "key"), Index(None, "account_id", "type", "id"))
+    __table_args__ = (
+        UniqueConstraint("account_id", "source", "scope", "key"),
+        *_sorted(),
+        *(_promoted(name) for name in PROMOTED),
+    )
 
     classes: Mapped[list[str]] = mapped_column(Document)
+    p_active: Mapped[bool | None] = mapped_column(FetchedValue())
+    p_classification: Mapped[str | None] = mapped_column(Name, FetchedValue())
+    p_criticality: Mapped[int | None] = mapped_column(BigInteger, FetchedValue())
+    p_environment: Mapped[str | None] = mapped_column(Name, FetchedValue())
+    p_name: Mapped[str | None] = mapped_column(Name, FetchedValue())
+    p_owner: Mapped[str | None] = mapped_column(Name, FetchedValue())
+    p_public: Mapped[bool | None] = mapped_column(FetchedValue())
+    p_status: Mapped[str | None] = mapped_column(Name, FetchedValue())
 
 
 class ElementRow(Base):
-    """One element of a set-valued property of an entity: what a list by that element starts from."""
+    """What a list of entities starts from, one row for each element of a set: see `assets.elements`."""
 
     __tablename__ = "element"
     __table_args__ = (
         ForeignKeyConstraint(["account_id", "id"], ["entity.account_id", "entity.id"], ondelete="CASCADE"),
-        Index(None, "account_id", "id"),
+        Index(None, "account_id", "id", "name"),
     )
 
     name: Mapped[str] = mapped_column(Name, primary_key=True)
     value: Mapped[str] = mapped_column(Name, primary_key=True)
     id: Mapped[str] = mapped_column(Name, primary_key=True)
+    whole: Mapped[str | None] = mapped_column(Text)
 
 
 class RelationshipRow(Asset, Base):
@@ -94,7 +139,7 @@ class RelationshipRow(Asset, Base):
     __tablename__ = "relationship"
     __table_args__ = (
         UniqueConstraint("account_id", "source", "scope", "key"),
-        Index(None, "account_id", "type", "id"),
+        *_sorted(),
         Index(None, "account_id", "from_id", "type"),
         Index(None, "account_id", "to_id", "type"),
     )
@@ -104,6 +149,25 @@ class RelationshipRow(Asset, Base):
     from_id: Mapped[str] = mapped_column(Name)
     to_type: Mapped[str] = mapped_column(Name)
     to_id: Mapped[str] = mapped_column(Name)
+
+
+class KindRow(Base):
+    """The kinds of value that a property or a tag of entities or of relationships ever had, as bits; they only grow."""
+
+    __tablename__ = "kinds"
+
+    kind: Mapped[str] = mapped_column(Name, primary_key=True)
+    root: Mapped[str] = mapped_column(Name, primary_key=True)
+    name: Mapped[str] = mapped_column(Name, primary_key=True)
+    bits: Mapped[int] = mapped_column(BigInteger)
+
+
+class LayoutRow(Base):
+    """What element rows are made for, as canonical JSON: one row, see `assets.layout`."""
+
+    __tablename__ = "layout"
+
+    body: Mapped[str] = mapped_column(Text)
 
 
 class BlindRow(Base):

@@ -16,6 +16,8 @@ from policy_service.store.tables import (
     BlindRow,
     ElementRow,
     EntityRow,
+    KindRow,
+    LayoutRow,
     RelationshipRow,
     TrailEntryRow,
     TrailHeadRow,
@@ -26,7 +28,17 @@ MINE, THEIRS = "acme", "globex"
 # in whatever of a tenant can be read
 SECRETS = {MINE: "mine-4f1c", THEIRS: "theirs-9b7e"}
 TABLES = tuple(sorted(Base.metadata.tables))
-MODELS = (EntityRow, ElementRow, RelationshipRow, BlindRow, TrailEntryRow, TrailLinkRow, TrailHeadRow)
+MODELS = (
+    EntityRow,
+    ElementRow,
+    RelationshipRow,
+    BlindRow,
+    KindRow,
+    LayoutRow,
+    TrailEntryRow,
+    TrailLinkRow,
+    TrailHeadRow,
+)
 CONTROL = (TenantRow, DataKeyRow)
 
 
@@ -55,6 +67,8 @@ def fill(session: Session, secret: str, ids: tuple[str, ...] = ("1", "2")) -> No
     session.add_all(
         [
             ElementRow(name="note", value=secret, id=ids[0]),
+            KindRow(kind="entity", root="attribute", name=secret, bits=1),
+            LayoutRow(body=secret),
             BlindRow(id=ids[0], name="note", digest=secret.encode()),
             RelationshipRow(**relationship("r", display_name=secret, properties={"note": secret})),
             TrailEntryRow(id="t", body=secret),

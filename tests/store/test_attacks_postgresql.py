@@ -19,7 +19,7 @@ from policy_service.errors import StoreFailed
 from policy_service.store import context
 from policy_service.store.door import Store
 from tests.store.conftest import Town
-from tests.store.rows import MINE, SECRETS, TABLES, THEIRS, unharmed
+from tests.store.rows import MINE, SECRETS, TABLES, THEIRS, entity, unharmed
 from tests.stores import OWNER, RUNTIME
 
 SETTING = context.SETTING
@@ -302,7 +302,7 @@ def test_no_row_gets_into_another_account(village: Town, statements: str) -> Non
 @pytest.mark.parametrize("table", [name for name in TABLES if not name.startswith("trail")])
 def test_changes_meet_our_rows_alone(village: Town, table: str) -> None:
     with unharmed(village.store):
-        for statement in (f"UPDATE {table} SET id = id", f"DELETE FROM {table}"):
+        for statement in (f"UPDATE {table} SET account_id = account_id", f"DELETE FROM {table}"):
             assert attack(village.store, f"{statement} WHERE account_id = '{THEIRS}' RETURNING *") == []
             found = attack(village.store, f"{statement} RETURNING account_id")
             assert set(found) == {(MINE,)}
@@ -333,7 +333,9 @@ def test_a_view_of_the_owner_is_filtered_and_one_of_a_superuser_is_not(village: 
 def copied(id_: str, **given: str) -> str:
     """A statement that adds an entity like the first one of the session's account."""
     changed = json.dumps({"id": id_, "key": id_} | given)
-    return f"INSERT INTO entity SELECT (jsonb_populate_record(e, '{changed}')).* FROM entity e WHERE id = '1'"
+    columns = ", ".join(["account_id", *entity(id_)])
+    held = ", ".join(f"(jsonb_populate_record(e, '{changed}')).{name}" for name in ["account_id", *entity(id_)])
+    return f"INSERT INTO entity ({columns}) SELECT {held} FROM entity e WHERE id = '1'"
 
 
 def test_a_unique_key_is_no_oracle(village: Town) -> None:
