@@ -15,6 +15,7 @@ import orjson
 
 from policy_service.errors import RequestError
 from policy_service.model import Decision, Policy, Request
+from policy_service.policy.failures import tell
 from policy_service.web.errors import TooLarge
 from policy_service.web.members import NOTHING, name_kind, quote, read_act, read_object, read_thing
 
@@ -134,7 +135,7 @@ def _shape(decision: Decision | RequestError, explain: bool) -> dict[str, Any]:
 def _explain(decision: Decision) -> dict[str, Any]:
     context: dict[str, Any] = {
         "reasons": [_shape_policy(policy) for policy in decision.reasons],
-        "errors": [{**_shape_policy(failure.policy), "error": failure.why} for failure in decision.errors],
+        "errors": [{**_shape_policy(failure.policy), "error": tell(failure)} for failure in decision.errors],
         "version": decision.version,
     }
     if decision.unsatisfied:

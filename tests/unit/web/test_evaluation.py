@@ -153,7 +153,7 @@ def test_reasons_are_asked_for(read: Any) -> None:
 
 
 PERMIT = Policy("p", Effect.PERMIT, "tenants/a/x.cedar", 3, Engine.CEDAR, "why not")
-DENY = Decision(False, (), (Failure(PERMIT, "no attribute `a`"),), "v1", (PERMIT,))
+DENY = Decision(False, (), (Failure(PERMIT, "integer overflow of `s3cret`"),), "v1", (PERMIT,))
 
 
 def test_an_answer_is_bare() -> None:
@@ -172,7 +172,7 @@ def test_reasons_say_where_to_look() -> None:
     assert list(written) == ["decision", "context"]
     assert written["context"] == {
         "reasons": [],
-        "errors": [{**shape, "error": "no attribute `a`"}],
+        "errors": [{**shape, "error": "integer overflow"}],
         "version": "v1",
         "unsatisfied": [{"id": "p", "file": "tenants/a/x.cedar", "line": 3}],
     }
