@@ -117,6 +117,8 @@ def judge(text: str) -> str:
         ("true && 1", FAILED),
         ("false || 1", FAILED),
         ("1 && false", FAILED),
+        ("(true && 1) == 1", FAILED),
+        ("(false || 1) == 1", FAILED),
         ("if true then true else principal.nothing", SATISFIED),
         ("if 1 then true else true", FAILED),
         ("if false then principal.nothing else 1 == 1", SATISFIED),
