@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from policy_service.access.enforce import Judge
 from policy_service.assets.asset import Asset, etag
-from policy_service.assets.properties import SYSTEM, Hides, without
+from policy_service.assets.properties import Hides, without
 from policy_service.model import Entity, Policy, Uid
-from policy_service.policy.hiding import READ_PROPERTY, hiding, is_hidden, patterns_of
+from policy_service.policy.hiding import READ_PROPERTY, SYSTEM, hiding, is_hidden, patterns_of
 from policy_service.policy.residual.filter import EVERY, Filter, Opaque
 
 

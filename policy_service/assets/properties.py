@@ -9,9 +9,6 @@ from typing import TypeAlias
 from policy_service.assets.asset import Asset
 from policy_service.assets.members import DISPLAY_NAME, TAG
 
-# how the names of what the service says of every asset begin
-SYSTEM = "_"
-
 # whether a property is hidden from whoever asks, whether the asset has it or not
 Hides: TypeAlias = Callable[[str], bool]
 

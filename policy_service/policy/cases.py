@@ -19,6 +19,7 @@ from policy_service.model import Act, Entity, Finding, Request, Thing, Uid
 from policy_service.policy.engines.cedar import is_literal
 from policy_service.policy.entities import read_entities
 from policy_service.policy.groups import Groups
+from policy_service.policy.hiding import READ_PROPERTY
 from policy_service.policy.names import entity_uid, request_type
 from policy_service.policy.scope import LIMITS
 from policy_service.policy.yaml_text import NotYaml, read_document
@@ -30,6 +31,7 @@ NOON = "2026-01-01T12:00:00Z"
 
 _FINDINGS = 100
 _ROLES = ("subject", "action", "resource")
+_EXPECTED = ("expect", "hides", "shows")
 
 _THING = {
     "oneOf": [
@@ -77,7 +79,7 @@ CASE_FILE = {
             "type": "array",
             "items": {
                 "type": "object",
-                "required": ["expect"],
+                "anyOf": [{"required": [name]} for name in _EXPECTED],
                 "additionalProperties": False,
                 "properties": {
                     "name": {"type": "string"},
@@ -90,6 +92,8 @@ CASE_FILE = {
                     "as": {"const": "service"},
                     "expect": {"enum": ["allow", "deny"]},
                     "reasons": {"type": "array", "items": {"type": "string"}},
+                    "hides": {"type": "array", "items": {"type": "string"}},
+                    "shows": {"type": "array", "items": {"type": "string"}},
                 },
                 "allOf": [{"oneOf": [{"required": [name]}, {"required": [f"{name}s"]}]} for name in _ROLES],
             },
@@ -103,16 +107,19 @@ _VALIDATOR = Draft202012Validator(CASE_FILE)
 class Case:
     """One request and what its author expects of it.
 
-    `reasons`, where given, are the ids of exactly the policies that determine the decision. `service` is
-    true where reserved types may be named (`as: service`, only in `policies/cases`).
+    `allowed` is none where only `hides` and `shows` were given, the names of properties that the subject does not see
+    and of those that it does. `reasons`, where given, are the ids of exactly the policies that determine the decision.
+    `service` is true where reserved types may be named (`as: service`, only in `policies/cases`).
     """
 
     name: str
     file: str
     line: int
     request: Request
-    allowed: bool
+    allowed: bool | None
     reasons: frozenset[str] | None
+    hides: tuple[str, ...]
+    shows: tuple[str, ...]
     service: bool
     now: str
     caller: Mapping[str, Any]
@@ -173,6 +180,8 @@ def _read_case(
     cases = []
     for subject, action, resource in combinations:
         who, what, which = _thing(subject), _act(action), _thing(resource)
+        if {"hides", "shows"} & item.keys() and what.name != READ_PROPERTY:
+            raise RequestError(f"what is hidden is asked by the action `{READ_PROPERTY}`, and not by `{what.name}`")
         told = f"{who.type}:{who.id} {what.name} {which.type}:{which.id}"
         name = item.get("name", "")
         cases.append(
@@ -181,8 +190,10 @@ def _read_case(
                 file=path,
                 line=line,
                 request=Request(who, what, which, item.get("context", {})),
-                allowed=item["expect"] == "allow",
+                allowed=item["expect"] == "allow" if "expect" in item else None,
                 reasons=frozenset(item["reasons"]) if "reasons" in item else None,
+                hides=tuple(item.get("hides", ())),
+                shows=tuple(item.get("shows", ())),
                 service=service,
                 now=item.get("now", NOON),
                 caller=item.get("caller", {}),
@@ -220,6 +231,8 @@ def _explain(error: ValidationError) -> str:
         known = error.schema["properties"]  # type: ignore[index]
         unknown = [name for name in found if name not in known]
         return f"`{unknown[0]}` is not known here, write one of {', '.join(f'`{name}`' for name in known)}"
+    if error.validator == "anyOf":
+        return "`expect` is missing"
     if error.validator == "required":
         return f"`{next(name for name in wanted if name not in found)}` is missing"
     if error.validator == "oneOf" and "allOf" in error.absolute_schema_path:

@@ -14,6 +14,8 @@ from policy_service.policy.sentences import write_line
 READ_PROPERTY = "PolicyService::readProperty"
 HIDES = "hides"
 ALL = ("*",)
+# how the names of what the service says of every asset begin
+SYSTEM = "_"
 
 # patterns of one annotation: each is held against each name of an asset
 MOST = 100
@@ -44,13 +46,15 @@ def _check(pattern: str) -> None:
     shown = write_line(pattern)
     if "*" in pattern[:-1]:
         raise HidesError(f"`@{HIDES}`: `{shown}` has a `*` before its end, write a name, or how names begin and `*`")
-    if pattern.startswith("_"):
+    if pattern.startswith(SYSTEM):
         raise HidesError(f"`@{HIDES}`: `{shown}` is what the service says of every asset, which can't be hidden")
 
 
 def is_hidden(patterns: Collection[str], name: str) -> bool:
-    """Whether some of these patterns names the property."""
-    return name in patterns or any(pattern.endswith("*") and name.startswith(pattern[:-1]) for pattern in patterns)
+    """Whether some of these patterns names the property; what the service says of every asset is never hidden."""
+    return not name.startswith(SYSTEM) and (
+        name in patterns or any(pattern.endswith("*") and name.startswith(pattern[:-1]) for pattern in patterns)
+    )
 
 
 def hiding(decision: Decision) -> tuple[Policy, ...]:

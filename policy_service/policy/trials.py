@@ -12,6 +12,7 @@ from policy_service.policy.cases import Case
 from policy_service.policy.decide import decide
 from policy_service.policy.gathering import Gatherer
 from policy_service.policy.groups import Groups
+from policy_service.policy.hiding import hiding, is_hidden, patterns_of
 from policy_service.policy.layer import Layer
 from policy_service.policy.request import ask
 from policy_service.policy.sentences import write_line
@@ -73,11 +74,17 @@ def judge(bundle: Bundle, case: Case, groups: Groups) -> str:
     except RequestError as error:
         return f"{case.name}: can't be asked: {error}"
     given = {policy.id for policy in decision.reasons}
-    if decision.allowed is not case.allowed:
+    if case.allowed is not None and decision.allowed is not case.allowed:
         expected, got = ("allow", "deny") if case.allowed else ("deny", "allow")
         return f"{case.name}: expected {expected}, got {got}{_why(decision)}"
     if case.reasons is not None and given != case.reasons:
         return f"{case.name}: expected the reasons {_names(case.reasons)}, got {_names(given)}{_why(decision)}"
+    hidden = patterns_of(hiding(decision))
+    shown = [name for name in case.hides if not is_hidden(hidden, name)]
+    missing = [name for name in case.shows if is_hidden(hidden, name)]
+    if shown or missing:
+        told = f"expected {_names(shown)} to be hidden" if shown else f"expected {_names(missing)} to be seen"
+        return f"{case.name}: {told}, hidden is {_names(hidden)}{_why(decision)}"
     return ""
 
 

@@ -47,6 +47,8 @@ def test_a_case_is_a_request_and_what_is_expected() -> None:
         request=Request(Thing("user", "alice"), Act("read"), Thing("doc", "d1"), {}),
         allowed=True,
         reasons=None,
+        hides=(),
+        shows=(),
         service=False,
         now=NOON,
         caller={},
@@ -67,6 +69,12 @@ def test_all_of_it_may_be_said() -> None:
     )
     assert (case.allowed, case.reasons) == (False, frozenset({"p", "q"}))
     assert (case.now, case.caller) == ("2026-02-03T00:00:00Z", {"key": "k", "ip": "10.0.0.1"})
+
+
+def test_what_is_hidden_can_be_all_that_is_expected() -> None:
+    asked = ONE.replace("action: read", "action: 'PolicyService::readProperty'").replace("expect: allow", "")
+    (case,) = parse(asked + "hides: [salary, tag.env], shows: [name]")
+    assert (case.allowed, case.hides, case.shows) == (None, ("salary", "tag.env"), ("name",))
 
 
 def test_no_reasons_is_not_the_same_as_any() -> None:
@@ -124,6 +132,12 @@ def test_only_the_platform_s_cases_speak_as_the_service() -> None:
         ("action: read, resource: doc:d, expect: deny", "cases.0: write either `subject` or `subjects`, and not both"),
         (ONE + ", subjects: [user:b]", "cases.0: write either `subject` or `subjects`, and not both"),
         (ONE.replace("allow", "maybe"), "cases.0.expect: write `allow` or `deny`"),
+        (
+            ONE + ", hides: [salary]",
+            "what is hidden is asked by the action `PolicyService::readProperty`, and not by `read`",
+        ),
+        (ONE + ", shows: []", "what is hidden is asked by the action `PolicyService::readProperty`, and not by `read`"),
+        (ONE + ", hides: salary", "cases.0.hides: must be a list"),
         (ONE + ", reason: [x]", "cases.0: `reason` is not known here, write one of `name`"),
         (ONE + ", as: root", "cases.0.as: write `service`"),
         (ONE + ", reasons: x", "cases.0.reasons: must be a list"),

@@ -44,6 +44,7 @@ def test_a_pattern_is_a_name_or_how_it_begins() -> None:
     hidden = [name for name in ("salary", "salary2", "Salary", "tag.env", "tag.", "tag.e") if is_hidden(patterns, name)]
     assert hidden == ["salary", "tag.env", "tag.e"]
     assert is_hidden(ALL, "displayName")
+    assert not is_hidden(ALL, "_id")
     assert not is_hidden((), "salary")
 
 

@@ -47,6 +47,32 @@ def test_an_answer_that_is_not_expected_is_told_with_its_reasons() -> None:
     ]
 
 
+def test_what_is_hidden_and_what_is_seen_is_told() -> None:
+    pay = """
+@id("pay") @hides("salary, tag.*") forbid(principal, action == PolicyService::Action::"readProperty", resource)
+when { principal == user::"bob" || resource.locked };
+"""
+    asked = "action: 'PolicyService::readProperty', resource: {type: doc, id: d, properties: {locked: false}}"
+    assert (
+        sentences(
+            make(
+                DORA + pay,
+                f"subject: user:bob, {asked}, hides: [salary, tag.env], shows: [name, _id], expect: deny",
+                f"subject: user:dora, {asked}, shows: [salary], expect: allow",
+                f"subject: user:carl, {asked}, shows: [salary]",
+                f"{ALICE.replace('action: read', 'action: PolicyService::readProperty')}, hides: [salary]",
+            )
+        )
+        == []
+    )
+    bob = f"subject: user:bob, {asked}, "
+    told = sentences(make(DORA + pay, bob + "hides: [salary, name]", bob + "shows: [tag.env, name]"))
+    assert [sentence.partition(" (")[0].partition("readProperty ")[2] for sentence in told] == [
+        "doc:d: expected `name` to be hidden, hidden is `salary`, `tag.*`",
+        "doc:d: expected `tag.env` to be seen, hidden is `salary`, `tag.*`",
+    ]
+
+
 def test_a_policy_that_failed_is_told() -> None:
     bundle = make('@id("x") permit(principal, action, resource) when { principal.x };', f"{ALICE}, expect: allow")
     (sentence,) = sentences(bundle)
