@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from policy_service.model import Entity, Finding, Policy, Uid, Version
@@ -15,6 +15,7 @@ from policy_service.policy.hiding import HIDES, READ_PROPERTY
 from policy_service.policy.layer import Layer
 from policy_service.policy.names import action_uid
 from policy_service.policy.relationships import Drawing
+from policy_service.policy.residual.plans import Plans
 from policy_service.policy.slices import Index, keys_of
 
 _NOTHING: frozenset[Uid] = frozenset()
@@ -22,7 +23,7 @@ _NOTHING: frozenset[Uid] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """All that decides for one tenant. Nothing in it changes after `join`, but for the slices it keeps ready.
+    """All that decides for one tenant. Nothing in it changes after `join`, but for the slices and plans it keeps ready.
 
     `relationships` says what stored ones draw, of both layers; `file_types` are the types of `entities.json`, of
     which nothing is stored elsewhere.
@@ -37,6 +38,7 @@ class Bundle:
     actions: Mapping[Uid, frozenset[Uid]]
     relationships: Mapping[str, Drawing]
     file_types: frozenset[str]
+    plans: Plans = field(default_factory=Plans, compare=False, repr=False)
 
     @property
     def groups(self) -> Groups:
@@ -52,6 +54,11 @@ class Bundle:
     def restricted(self) -> frozenset[str]:
         """The names of properties that are sealed where they are stored, by `tenant.yaml`."""
         return frozenset(self.layer.settings.get("restricted", ()))
+
+    @property
+    def indexed(self) -> frozenset[str]:
+        """The properties and tags that lists are often asked by, by `tenant.yaml`: `env`, `tag.env`."""
+        return frozenset(self.layer.settings.get("indexed", ()))
 
     @property
     def drawn(self) -> frozenset[str]:

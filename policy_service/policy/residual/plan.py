@@ -1,0 +1,160 @@
+"""Policies as a filter: for one question, one side of which is any row, the rows that it allows.
+
+    some permit is satisfied, and every forbid is certainly not: a forbid that fails denies
+
+Pure; what is made is kept on the bundle by all that was read for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+
+from policy_service.model import Effect, Policy, Uid
+from policy_service.policy.bundle import Bundle
+from policy_service.policy.evaluate import World
+from policy_service.policy.residual.asked import Asked, Unknown
+from policy_service.policy.residual.asking import Asking, find_asking
+from policy_service.policy.residual.compiler import Compiler
+from policy_service.policy.residual.filter import (
+    EVERY,
+    NONE,
+    Below,
+    Filter,
+    Opaque,
+    Test,
+    all_of,
+    any_of,
+    constant,
+    none_of,
+)
+from policy_service.policy.residual.ground import Ground
+from policy_service.policy.residual.plans import Plan
+from policy_service.policy.residual.symbols import ID, is_of, is_same
+from policy_service.policy.residual.tidy import tidy
+from policy_service.policy.residual.truth import Truth, count_leaves, settle
+from policy_service.policy.scope import Compiled, Keys, Scope
+from policy_service.policy.tree import Name, Rule
+from policy_service.policy.tree import Opaque as OpaquePart
+from policy_service.policy.values import dumps
+
+# the most tests that the policies of one question come to together
+LEAVES = 50_000
+_TOO_MANY = f"the policies that concern this question come to more than {LEAVES:,} tests"
+_UNREAD = Rule(Scope(), (OpaquePart("its language is not read"),), {})
+_TWOFOLD = "the row is one that the request tells of by name as well"
+
+
+def residual(bundle: Bundle, asked: Asked) -> Filter:
+    """The rows that the question allows, as `decide` would say of each of them."""
+    return make_plan(bundle, asked).filter
+
+
+def forbidding(bundle: Bundle, asked: Asked) -> tuple[tuple[Policy, Filter], ...]:
+    """Each forbid that can match, and the rows on which it is certainly false: on the others it denies."""
+    return make_plan(bundle, asked).forbids
+
+
+def make_plan(bundle: Bundle, asked: Asked) -> Plan:
+    """Both of the above."""
+    asking = [_find_asking(bundle, policy, asked.unknown) for policy in asked.policies]
+    key = None if asked.needs.now else _write_key(asked, asking)
+    plan = bundle.plans.find(key) if key else None
+    if plan is None:
+        plan = _make(bundle.tenant, asked, asking)
+        if key:
+            bundle.plans.keep(key, plan)
+    return plan
+
+
+def _find_asking(bundle: Bundle, policy: Compiled, unknown: Unknown) -> Asking:
+    kept = bundle.plans.asking
+    key = (policy.policy.id, unknown)
+    found = kept.get(key)
+    if found is None:
+        found = kept[key] = find_asking(getattr(policy, "rule", _UNREAD), unknown)
+    return found
+
+
+def _write_key(asked: Asked, asking: list[Asking]) -> Hashable:
+    """All that the policies may read of the facts, and what they were found by."""
+    names = asked.needs.attributes
+    read: frozenset[str] | None = frozenset()
+    for each in asking:
+        read = None if read is None or each.context is None else read | each.context
+    entities = [entity for entity in asked.entities.values() if entity]
+    return (
+        asked.unknown,
+        asked.known.uid,
+        asked.action.uid,
+        tuple((entity.uid, entity.parents) for entity in entities),
+        dumps([_read(entity.attributes, names) for entity in entities]),
+        dumps([entity.tags for entity in entities]),
+        dumps(_read(asked.context, read)),
+        dumps(asked.overlay),
+        asked.drawn,
+        asked.twofold,
+    )
+
+
+def _read(record: Mapping[str, object], names: frozenset[str] | None) -> Mapping[str, object]:
+    if names is None or names.issuperset(record):
+        return record
+    return {name: value for name, value in record.items() if name in names}
+
+
+def _make(tenant: str, asked: Asked, asking: list[Asking]) -> Plan:
+    other: Name = "resource" if asked.unknown == "principal" else "principal"
+    world = World({other: asked.known.uid, "action": asked.action.uid, "context": asked.context}, asked.entities)
+    ground = Ground(asked.unknown, world, {"tenant": tenant, **asked.overlay}, asked.drawn)
+    permits: list[Filter] = []
+    forbids: list[tuple[Policy, Filter]] = []
+    left = LEAVES
+    for compiled, asks in zip(asked.policies, asking, strict=True):
+        policy = compiled.policy
+        filter_ = _compile(ground, compiled, asks, policy.effect) if left > 0 else Opaque(_TOO_MANY, policy.id)
+        left -= count_leaves(filter_)
+        if policy.effect is Effect.PERMIT:
+            permits.append(filter_)
+        elif filter_ != EVERY:
+            forbids.append((policy, filter_))
+    told = [(policy, _except(asked.twofold, filter_)) for policy, filter_ in forbids]
+    allowed = all_of(any_of(*permits), *(filter_ for _, filter_ in forbids))
+    return Plan(_except(asked.twofold, allowed), tuple(told))
+
+
+def _compile(ground: Ground, compiled: Compiled, asking: Asking, effect: Effect) -> Filter:
+    """Where a permit is satisfied, or where a forbid is certainly not."""
+    rule = asking.rule
+    compiler = Compiler(ground, asking.parts, compiled.policy.id)
+    truth = _read_scope(getattr(rule.scope, ground.unknown))
+    for condition in rule.conditions:
+        if truth.yes == NONE:
+            break
+        truth &= compiler.truth(condition)
+    return tidy(truth.yes if effect is Effect.PERMIT else truth.no)
+
+
+def _read_scope(keys: Keys) -> Truth:
+    """Whether the row is one that the keys of a scope name."""
+    if keys is None:
+        return settle(EVERY)
+    return settle(any_of(*(_read_key(kind, name) for kind, name in sorted(keys))))
+
+
+def _read_key(kind: str, name: Uid | str) -> Filter:
+    match kind, name:
+        case "==", Uid():
+            return is_same([name])
+        case "in", Uid():
+            return Below((name,))
+        case "is", str():
+            return is_of(name)
+    return Test("eq", ID, constant(str(name)))
+
+
+def _except(twofold: frozenset[Uid], filter_: Filter) -> Filter:
+    """The filter, but of some rows nothing is said."""
+    if not twofold or filter_ in (EVERY, NONE):
+        return filter_
+    rows = is_same(sorted(twofold))
+    return any_of(all_of(none_of(rows), filter_), all_of(rows, Opaque(_TWOFOLD)))
