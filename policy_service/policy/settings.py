@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -27,9 +27,20 @@ SCHEMA: Mapping[str, Any] = {
             "items": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^(?!_|tag\.|displayName$)"},
             "description": "properties of entities that are sealed where they are stored",
         },
+        "indexed": {
+            "type": "array",
+            "maxItems": 100,
+            "uniqueItems": True,
+            "items": {"type": "string", "minLength": 1, "maxLength": 204, "pattern": r"^(?!_|displayName$|tag\.$)"},
+            "description": "properties and tags of entities that lists are often asked by: `env`, `tag.env`",
+        },
     },
 }
 _FINDINGS = 100
+_LISTS = {
+    "restricted": "properties, write names such as `[ssn]`; not `displayName`, `_…` or `tag.…`",
+    "indexed": "properties and tags, write names such as `[env, tag.env]`, each once; not `displayName` or `_…`",
+}
 _VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 
@@ -46,7 +57,15 @@ def parse_settings(path: str, text: str) -> tuple[dict[str, Any], list[Finding]]
         for error in islice(_VALIDATOR.iter_errors(document.value), _FINDINGS)
         for line, sentence in _explain(error, document)
     ]
+    findings = findings or list(_find_sealed(path, document))
     return ({}, sorted(findings)) if findings else (document.value, [])
+
+
+def _find_sealed(path: str, document: Document) -> Iterator[Finding]:
+    """Indexed properties that are restricted: what is sealed is in no index."""
+    for place, name in enumerate(document.value.get("indexed", ())):
+        if name in document.value.get("restricted", ()):
+            yield Finding(path, document.line(("indexed", place)), f"`{name}` is restricted, so it can't be indexed")
 
 
 def _explain(error: jsonschema.ValidationError, document: Document) -> list[tuple[int, str]]:
@@ -59,8 +78,7 @@ def _explain(error: jsonschema.ValidationError, document: Document) -> list[tupl
             for name in [name for name in document.value if name not in SCHEMA["properties"]][:_FINDINGS]
         ]
     name = str(error.path[0]) if error.path else "name"
-    if name == "restricted":
-        sentence = "is no list of properties, write names such as `[ssn]`; not `displayName`, `_…` or `tag.…`"
-        return [(document.line(tuple(error.path)), f"`restricted` {sentence}")]
+    if name in _LISTS:
+        return [(document.line(tuple(error.path)), f"`{name}` is no list of {_LISTS[name]}")]
     limit = SCHEMA["properties"][name]["maxLength"]
     return [(document.line((name,)), f"`{name}` is no text of 1 to {limit} characters, put it in quotes")]

@@ -14,6 +14,7 @@ def test_a_name_is_enough() -> None:
         "ssn",
         "displayNames",
     ]
+    assert parse_settings("tenant.yaml", "name: x\nindexed: [env, tag.env]\n")[0]["indexed"] == ["env", "tag.env"]
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,12 @@ def test_a_name_is_enough() -> None:
         ("name: x\nrestricted: [_key]\n", 2, "`restricted` is no list of properties"),
         ("name: x\nrestricted: [a, a]\n", 2, "`restricted` is no list of properties"),
         ("name: x\nrestricted: [1]\n", 2, "`restricted` is no list of properties"),
+        ("name: x\nindexed: env\n", 2, "`indexed` is no list of properties and tags"),
+        ("name: x\nindexed:\n  - env\n  - _key\n", 4, "`indexed` is no list of properties and tags"),
+        ("name: x\nindexed: [displayName]\n", 2, "`indexed` is no list of properties and tags"),
+        ("name: x\nindexed: [tag.]\n", 2, "`indexed` is no list of properties and tags"),
+        ("name: x\nindexed: [env, env]\n", 2, "`indexed` is no list of properties and tags"),
+        ("name: x\nrestricted: [ssn]\nindexed:\n  - env\n  - ssn\n", 5, "`ssn` is restricted"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(text: str, line: int, told: str) -> None:
