@@ -2,8 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# how long `fuzz` compares on each database, and where it starts
+SECONDS ?= 1800
+SEED ?= $(shell date +%s)
 
-.PHONY: help install run test check bench clean
+.PHONY: help install run test check fuzz bench clean
 
 help: ## show what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +31,10 @@ check: install ## style, types, layers and size budgets
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python .ci/budgets.py
+
+fuzz: install ## compare filters with checks for SECONDS on each database, by a new SEED
+	$(BIN)/python -m tests.property.filter_fuzz --seconds $(SECONDS) --seed $(SEED) --database sqlite
+	$(BIN)/python -m tests.property.filter_fuzz --seconds $(SECONDS) --seed $(SEED) --database postgresql
 
 bench: install ## measure, print the table and write bench/RESULTS.md
 	$(BIN)/python -m bench

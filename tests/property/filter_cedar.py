@@ -7,7 +7,7 @@ from tests.property.filter_expressions import COMPARED, EXTENSIONS, Expressions
 from tests.property.filter_scenes import Place, is_name, step
 from tests.property.filter_values import MEMBERS, NAMES, ODD_NAMES, TAGS, write_text, write_uid
 
-_SCALARS = ("text", "long", "bool", "decimal", "number", "entity", "record", "set")
+_SCALARS = ("text", "text", "long", "long", "long", "bool", "decimal", "number", "entity", "record", "set", "set")
 
 
 class Author(Expressions):
@@ -61,7 +61,7 @@ class Author(Expressions):
         draws = self.draws
         if depth <= 0 or draws.chance(35):
             return self._guarded(self.tell) if draws.chance(65) else self.tell(None)
-        match draws.below(12):
+        match draws.below(15):
             case 0 | 1 | 2:
                 return f"({self.boolean(depth - 1)} && {self.boolean(depth - 1)})"
             case 3 | 4 | 5:

@@ -53,7 +53,7 @@ class Expressions:
 
     def read(self, base: str, kind: str) -> str:
         """Something of a base, of this kind where anybody has it."""
-        scene, draws = self.scene, self.draws
+        draws = self.draws
         places = self._words(base).places
         found = places.get(kind) or [place for some in places.values() for place in some]
         if not found or draws.chance(5):
@@ -135,7 +135,7 @@ class Expressions:
             case 0 | 1:
                 return f"({self.of(kind, depth)} {draws.pick(('==', '!='))} {self.of(kind, depth)})"
             case 2 | 3:
-                kind = draws.pick(("long", "long", "datetime", "duration", "any"))
+                kind = draws.pick(("long", "long", "long", "datetime", "duration", "any"))
                 return f"({self.of(kind, depth)} {draws.pick(COMPARED)} {self.of(kind, depth)})"
             case 4:
                 return f"({self.of('entity', depth)} in {self.of(draws.pick(('entity', 'set')), depth)})"

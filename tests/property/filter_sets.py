@@ -49,6 +49,12 @@ class Sets:
     files: Mapping[str, str]
     askings: Sequence[Asking]
 
+    def about(self, action: str) -> dict[str, str]:
+        """The files of the set that is about an action."""
+        number = action.removeprefix("a")
+        names = (f"c{number}-", f"a{number}.", f"k{number}.")
+        return {name: text for name, text in self.files.items() if name.startswith(names)}
+
 
 def draw_sets(draws: Draws, stored: Stored, count: int, askings: int = 2) -> Sets:
     """So many sets, each with so many questions."""
