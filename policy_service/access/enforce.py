@@ -68,6 +68,8 @@ class Judge:
         self.inventory = open_inventory(service.store, session, self.bundle)
         self._stored = StoredFacts(service.store, service.owners, self.bundle, self.inventory)
         self._edges: dict[Uid, Edges] = {}
+        # how often something was changed: facts of before are old
+        self.changes = 0
         self._log = service.log
         self._records: list[Mapping[str, Any]] = []
 
@@ -118,6 +120,7 @@ class Judge:
 
     def forget(self) -> None:
         """Look again at everything: something was changed."""
+        self.changes += 1
         self._edges.clear()
         self._stored.forget()
 
@@ -135,16 +138,24 @@ class Judge:
 
     def answer(self, gatherer: Gatherer, action: str, things: Sequence[Uid]) -> list[tuple[Facts, Decision]]:
         """Facts and decision of each thing, which are not recorded."""
-        if not things:
-            return []
-        contested = self._stored.contested()
-        gathered = [
+        gathered = self.gather(gatherer, action, things)
+        return list(zip(gathered, self.decide_facts(gathered), strict=True))
+
+    def gather(self, gatherer: Gatherer, action: str, things: Sequence[Uid]) -> list[Facts]:
+        """The facts of whether the subject may do it to each thing."""
+        return [
             gatherer.gather(ask(Request(self.subject, Act(action), Thing(request_type(thing.type), thing.id))))
             for thing in things
         ]
+
+    def decide_facts(self, gathered: Sequence[Facts]) -> list[Decision]:
+        """The decision on each of these, which is not recorded."""
+        if not gathered:
+            return []
+        contested = self._stored.contested()
         decisions = decide_all(self.bundle, gathered)
         return [
-            (facts, deny_contested(self.bundle, contested, facts, decision))
+            deny_contested(self.bundle, contested, facts, decision)
             for facts, decision in zip(gathered, decisions, strict=True)
         ]
 

@@ -5,32 +5,45 @@ What is hidden is as if it were not there: in what is read, in what conditions f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
 
 from policy_service.access.enforce import Judge
 from policy_service.assets.asset import Asset, etag
-from policy_service.assets.properties import Hides, without
-from policy_service.model import Entity, Policy, Uid
-from policy_service.policy.hiding import READ_PROPERTY, SYSTEM, hiding, is_hidden, patterns_of
-from policy_service.policy.residual.filter import EVERY, Filter, Opaque
+from policy_service.assets.properties import Hides, nothing, without
+from policy_service.model import Act, Entity, Policy, Request, Uid
+from policy_service.policy.hiding import READ_PROPERTY, hiding, is_hidden, patterns_of
+from policy_service.policy.request import ask
+from policy_service.policy.residual.asked import ANY, Asked
+from policy_service.policy.residual.denying import find_denying
+from policy_service.policy.residual.filter import Filter, all_of
+from policy_service.policy.residual.plan import forbidding
+
+
+class _Open(NamedTuple):
+    """The forbids that can hide something, each with the rows on which it certainly does not, and how old that is."""
+
+    asked: Asked
+    forbids: tuple[tuple[Policy, Filter], ...]
+    changes: int
 
 
 class Veil:
-    """What is hidden from the subject of one request; the facts are those of the moment at which it is asked."""
+    """What is hidden from the subject of one request; where nothing can be, no row is looked at."""
 
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
-        # of the forbids that have hidden something so far
+        self._open: _Open | None = None
+        # the forbids that hid something so far, by id
         self.reasons: dict[str, None] = {}
 
     def visible(self, name: str) -> Filter:
         """The rows of which the subject may see a property, by the name that the API has for it.
 
-        What it can't say is opaque: `redact` tells.
+        What can't be said of rows is opaque: `redact` tells.
         """
-        if name.startswith(SYSTEM):
-            return EVERY
-        return Opaque("which properties are hidden is decided row by row")
+        return all_of(*(rows for policy, rows in self._ask().forbids if is_hidden(policy.hides, name)))
 
     def redact(self, assets: Sequence[Asset]) -> list[Asset]:
         """The assets, which are stored and the subject may read, without what is hidden from it."""
@@ -42,28 +55,51 @@ class Veil:
 
     def of_stored(self, assets: Sequence[Asset]) -> list[Hides]:
         """What is hidden of each of the assets, which are stored."""
+        if not self._ask().forbids:
+            return [nothing] * len(assets)
         self._judge.learn(assets)
-        return [self._hides(policies) for policies in self._decide([asset.uid for asset in assets])]
+        return [self._hides(policies) for policies in self._find([asset.uid for asset in assets])]
 
     def of_state(self, asset: Asset, state: Entity) -> Hides:
         """What would be hidden of an asset if it were in this state.
 
         Where it is the subject itself, what is hidden by what is stored of it stays hidden.
         """
-        (policies,) = self._decide([asset.uid], {asset.uid: state})
-        if asset.uid == self._judge.principal:
-            policies += self._decide([asset.uid])[0]
+        asked = self._ask()
+        if asset.uid == asked.asked.known.uid:
+            (now,), (then,) = self._find([asset.uid]), self._find([asset.uid], {asset.uid: state}, exact=True)
+            return self._hides((*now, *then))
+        # what was asked of any row knows others as they are stored
+        exact = asset.uid in asked.asked.entities
+        if not asked.forbids and not exact:
+            return nothing
+        (policies,) = self._find([asset.uid], {asset.uid: state}, exact=exact)
         return self._hides(policies)
 
-    def _decide(self, things: Sequence[Uid], states: Mapping[Uid, Entity] | None = None) -> list[tuple[Policy, ...]]:
-        gatherer = self._judge.gatherer(states or {})
+    def _ask(self) -> _Open:
+        judge = self._judge
+        if self._open is None or self._open.changes != judge.changes:
+            question = ask(Request(judge.subject, Act(READ_PROPERTY), ANY))
+            asked = judge.gatherer().gather_open(question)
+            self._open = _Open(asked, forbidding(judge.bundle, asked), judge.changes)
+        return self._open
+
+    def _find(
+        self, things: Sequence[Uid], states: Mapping[Uid, Entity] | None = None, *, exact: bool = False
+    ) -> list[tuple[Policy, ...]]:
+        """The forbids that hide something of each thing; decided where that can't be said of rows, or is asked."""
+        judge, forbids = self._judge, self._ask().forbids
+        gatherer = judge.gatherer(states or {})
         gatherer.load(things)
-        return [hiding(decision) for _, decision in self._judge.answer(gatherer, READ_PROPERTY, things)]
+        facts = judge.gather(gatherer, READ_PROPERTY, things)
+        found = {one.resource.uid: None if exact else find_denying(forbids, one.resource) for one in facts}
+        doubtful = [one for one in facts if found[one.resource.uid] is None]
+        decided = zip(doubtful, judge.decide_facts(doubtful), strict=True)
+        found.update((one.resource.uid, hiding(decision)) for one, decision in decided)
+        return [found[uid] or () for uid in things]
 
     def _hides(self, policies: Sequence[Policy]) -> Hides:
+        if not policies:
+            return nothing
         self.reasons.update((policy.id, None) for policy in policies)
-        return _hider(patterns_of(policies))
-
-
-def _hider(patterns: frozenset[str]) -> Callable[[str], bool]:
-    return lambda name: is_hidden(patterns, name)
+        return partial(is_hidden, patterns_of(policies))
