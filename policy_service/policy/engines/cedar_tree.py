@@ -1,13 +1,15 @@
 """Cedar's syntax tree read into ours: the one file that knows the nodes of `cedarpy.pst`.
 
 They are known by class name and attributes alone. What is read here is at most as deep as they are, 100 levels and
-one for an `unless`, so that the readers of our tree may recurse on any thread.
+one for an `unless`, so that the readers of our tree may recurse on any thread. Names, which thousands of tenants share,
+are interned: cedarpy makes a text of each anew.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from sys import intern
 from typing import Any
 
 from policy_service.model import Uid
@@ -44,14 +46,14 @@ class TreeReader:
         return Rule(
             Scope(_keys(policy.principal), _action_keys(policy.action), _keys(policy.resource)),
             (*self._confine(policy), *(self._clause(clause) for clause in policy.clauses)),
-            dict(policy.annotations),
+            {intern(name): text for name, text in policy.annotations.items()},
         )
 
     def _confine(self, policy: Any) -> Iterator[Expression]:
         """The part of a scope that keys can't say: of those in an entity, the ones of a type."""
         for name, constraint in (("principal", policy.principal), ("resource", policy.resource)):
             if type(constraint).__name__ == "ScopeIsIn":
-                yield Is(_VARIABLES[name], str(constraint.entity_type), Constant(_uid(constraint.entity)))
+                yield Is(_VARIABLES[name], _type(constraint.entity_type), Constant(_uid(constraint.entity)))
 
     def _clause(self, clause: Any) -> Expression:
         condition = self._read(clause.expr)
@@ -60,9 +62,9 @@ class TreeReader:
     def _read(self, node: Any) -> Expression:
         match type(node).__name__:
             case "GetAttr":
-                return self._share(Attribute(self._read(node.base), node.attr))
+                return self._share(Attribute(self._read(node.base), intern(node.attr)))
             case "BinaryOp":
-                return Binary(node.op, self._read(node.left), self._read(node.right))
+                return Binary(intern(node.op), self._read(node.left), self._read(node.right))
             case "Var":
                 return _VARIABLES[node.name]
             case "BoolLit" | "LongLit" | "StringLit":
@@ -70,9 +72,9 @@ class TreeReader:
             case "EntityLit":
                 return Constant(_uid(node.value))
             case "UnaryOp":
-                return Unary(node.op, self._read(node.arg))
+                return Unary(intern(node.op), self._read(node.arg))
             case "HasAttr":
-                return self._share(Has(self._read(node.base), tuple(node.attrs)))
+                return self._share(Has(self._read(node.base), tuple(map(intern, node.attrs))))
             case "IfThenElse":
                 return If(self._read(node.cond), self._read(node.then_expr), self._read(node.else_expr))
         return self._read_rare(node)
@@ -83,11 +85,11 @@ class TreeReader:
                 return Like(self._read(node.base), tuple(_join(node.pattern)))
             case "Is":
                 within = None if node.in_expr is None else self._read(node.in_expr)
-                return Is(self._read(node.base), str(node.entity_type), within)
+                return Is(self._read(node.base), _type(node.entity_type), within)
             case "Set":
                 return SetOf(tuple([self._read(part) for part in node.elements]))
             case "Record":
-                return RecordOf(tuple([(name, self._read(part)) for name, part in node.fields.items()]))
+                return RecordOf(tuple([(intern(name), self._read(part)) for name, part in node.fields.items()]))
             case unknown:
                 raise ValueError(f"`{unknown}` is a kind of expression that is not supported")
 
@@ -108,7 +110,7 @@ def _keys(constraint: Any) -> Keys:
         case "ScopeIn" | "ScopeIsIn":
             return frozenset[Key]({("in", _uid(constraint.entity))})
         case "ScopeIs":
-            return frozenset[Key]({("is", str(constraint.entity_type))})
+            return frozenset[Key]({("is", _type(constraint.entity_type))})
         case _:
             return None
 
@@ -125,7 +127,11 @@ def _action_keys(constraint: Any) -> Keys:
 
 def _uid(node: Any) -> Uid:
     """The identity a node names."""
-    return Uid(str(node.type), node.id)
+    return Uid(_type(node.type), node.id)
+
+
+def _type(node: Any) -> str:
+    return intern(str(node))
 
 
 def _join(pattern: Sequence[Any]) -> Iterator[str | None]:
