@@ -38,6 +38,7 @@ Make: TypeAlias = Callable[..., Cases]
 PATTERN_BYTES = 1_000
 _LONG_PATTERN = Lost(f"a pattern of more than {PATTERN_BYTES:,} bytes")
 _CONSTRUCTORS = frozenset({"ip", "decimal", "datetime", "duration"})
+_BOOLEAN = frozenset({"and", "or", "not_eq"})
 _SUMS = frozenset({"add", "sub", "mul"})
 
 
@@ -76,7 +77,7 @@ def test(op: str, ground: Ground) -> Callable[[Symbol, Symbol], Verdict]:
 
 def operation(op: str, ground: Ground) -> Make | None:
     """An operation on two values; none where it is a test."""
-    if op in TESTS or op == "not_eq":
+    if op in TESTS or op in _BOOLEAN:
         return None
 
     def apply(one: Symbol, other: Symbol) -> Cases:

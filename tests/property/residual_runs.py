@@ -1,0 +1,61 @@
+"""Filters of random policies held against the decision about each row: a plain driver, for volume.
+
+python -m tests.property.residual_runs <first seed> <seconds>
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from tests.property.filter_checks import check_residual
+from tests.property.filter_draws import Draws, by_seed
+from tests.property.filter_sets import draw_sets, make_bundle
+from tests.property.filter_tallies import Tally
+from tests.property.filter_truths import find_truth, make_gatherer, see_entities
+from tests.property.filter_worlds import draw_world
+from tests.property.residual_worlds import hold
+
+
+class Differs(AssertionError):
+    """A filter and a decision that are not one, with the policies that they are of."""
+
+
+def compare(draws: Draws, tally: Tally, *, entities: int = 16, sets: int = 16, askings: int = 3) -> None:
+    """One world, and the filters of so many sets of policies about it, for so many questions each."""
+    world = draw_world(draws, entities, 10)
+    bare, _ = make_bundle(world, {})
+    stored = hold(world, bare)
+    drawn = draw_sets(draws, stored, sets, askings)
+    bundle, findings = make_bundle(world, {n: t for n, t in drawn.files.items() if n.endswith(".cedar")})
+    tally.counts["policies"] += len(drawn.files)
+    tally.counts["policies, refused"] += len(findings)
+    rows = [row for kind in stored.rows.values() for row in kind]
+    gatherer = make_gatherer(bundle, stored)
+    seen = dict(zip((row.asset.id for row in rows), see_entities(gatherer, rows), strict=True))
+    for policy in bundle.layer.policies:
+        tally.meet_rule(policy.rule)
+    for asking in drawn.askings:
+        truth = find_truth(bundle, gatherer, asking, rows)
+        try:
+            tally.meet_filter(check_residual(tally, bundle, truth, seen))
+        except Exception as error:
+            policies = "\n".join(drawn.about(asking.action).values())
+            raise Differs(f"{type(error).__name__}: {error}\n{asking}\n{policies}") from error
+
+
+def main(first: int, seconds: float) -> None:
+    """Compare seeds from this one on, for so long, and print what was compared and what differs."""
+    tally, until, number = Tally(), time.monotonic() + seconds, first
+    while time.monotonic() < until:
+        try:
+            compare(by_seed(f"residual/{number}"), tally)
+        except Differs as error:
+            tally.counts["differ"] += 1
+            print(f"seed {number}: {error}\n", flush=True)
+        number += 1
+    print(f"seeds {first} to {number - 1}\n{tally.write()}", flush=True)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), float(sys.argv[2]))
