@@ -32,7 +32,8 @@ check: install ## style, types, layers and size budgets
 	$(BIN)/lint-imports
 	$(BIN)/python .ci/budgets.py
 
-fuzz: install ## compare filters with checks for SECONDS on each database, by a new SEED
+fuzz: install ## compare filters with checks, and the evaluator with Cedar, for SECONDS each, by a new SEED
+	$(BIN)/python -m tests.property.expression_runs --seconds $(SECONDS) --seed $(SEED)
 	$(BIN)/python -m tests.property.filter_fuzz --seconds $(SECONDS) --seed $(SEED) --database sqlite
 	$(BIN)/python -m tests.property.filter_fuzz --seconds $(SECONDS) --seed $(SEED) --database postgresql
 

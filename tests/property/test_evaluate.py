@@ -15,7 +15,7 @@ from tests.property.filter_draws import by_hypothesis, by_seed
 SEEDS, TEXTS = 120, 4_000
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.data())
 def test_it_says_what_cedar_says(data):
     report = Report()
