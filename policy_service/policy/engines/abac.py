@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from policy_service.model import Effect, Engine, Failure, Finding, Outcome, Policy
@@ -18,10 +18,12 @@ from policy_service.policy.engines.abac_conditions import AllOf, Node, Reader
 from policy_service.policy.engines.abac_paths import Data, Path
 from policy_service.policy.engines.abac_patterns import Target, read_target
 from policy_service.policy.engines.abac_schema import ACES, check_policy
+from policy_service.policy.engines.abac_tree import read_conditions
 from policy_service.policy.json_text import read_json_file
 from policy_service.policy.names import action_uid
 from policy_service.policy.scope import LIMITS, Key, Keys, Needs, Scope
 from policy_service.policy.sentences import write_line
+from policy_service.policy.tree import Rule
 from policy_service.policy.values import NotJson
 
 if TYPE_CHECKING:
@@ -36,14 +38,22 @@ _GAP: Final = re.compile(r"[\s,]*")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AbacPolicy:
-    """A parsed policy; nothing in it changes, so that all threads can share it."""
+    """A parsed policy; nothing of what it says changes, so that all threads can share it."""
 
     policy: Policy
     scope: Scope
     needs: Needs
     targets: tuple[Target | None, Target | None, Target | None]
-    rule: Node
+    condition: Node
     pattern_bytes: int = 0
+    _kept: list[Rule] = field(default_factory=list, repr=False)
+
+    @property
+    def rule(self) -> Rule:
+        """What it says, as a tree; made when it is asked for, which most policies never are."""
+        if not self._kept:
+            self._kept.append(Rule(self.scope, read_conditions(self.targets, self.condition), {}))
+        return self._kept[0]
 
 
 def evaluate(policies: Sequence[AbacPolicy], facts: Facts) -> Outcome:
@@ -64,7 +74,7 @@ def evaluate(policies: Sequence[AbacPolicy], facts: Facts) -> Outcome:
                 (subject is None or subject.matches(subject_id))
                 and (resource is None or resource.matches(resource_id))
                 and (action is None or action.matches(action_name))
-                and each.rule.holds(data)
+                and each.condition.holds(data)
             ):
                 satisfied.append(each.policy)
         except ValueError as error:

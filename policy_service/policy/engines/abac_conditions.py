@@ -6,6 +6,7 @@ and regular expressions, because of the library's own
 - `*Attribute` conditions store a request's value on the policy, where other threads read it;
 - a missing attribute, or one of the wrong type, is false, so that a deny is lost silently: here it is a
   failure, which denies where the policy is a deny. So is an address that is none;
+- a list that holds a record or a list is an error: here these are elements like others;
 - paths are programs that run when a file is loaded, in a parser that breaks under threads. So conditions are
   made by their constructors, from what `abac_schema` has checked, and never by `Policy.from_json`.
 
@@ -86,7 +87,7 @@ class AnyOf:
 
 
 @dataclass(frozen=True, slots=True)
-class _Not:
+class Negation:
     node: Node
 
     def holds(self, data: Data) -> bool:
@@ -94,7 +95,7 @@ class _Not:
 
 
 @dataclass(frozen=True, slots=True)
-class _Leaf:
+class Leaf:
     """A condition of the library on one attribute, which must be there and of its type."""
 
     name: str
@@ -104,11 +105,13 @@ class _Leaf:
 
     def holds(self, data: Data) -> bool:
         value = _take(data, self.path, self.name, self.takes)
+        if self.takes == (list,):
+            value = _freeze_parts(value)
         return _ask(self.name, self.condition, _Context(self.path.ace, self.path.text, value))
 
 
 @dataclass(frozen=True, slots=True)
-class _Presence:
+class Presence:
     """`Exists`, `NotExists` and `Any`, which ask of a missing attribute too."""
 
     name: str
@@ -122,7 +125,7 @@ class _Presence:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pair:
+class Pair:
     """A condition of the library on two attributes; both must be there."""
 
     name: str
@@ -135,18 +138,21 @@ class _Pair:
     def holds(self, data: Data) -> bool:
         value = _take(data, self.path, self.name, self.takes)
         other = _take(data, self.other, self.name, self.other_takes)
+        if self.takes == (list,):
+            value, other = _freeze_parts(value), _freeze_parts(other)
         # a new one each time: the library keeps the other value on the condition, where a thread would find it
         condition = self.make(self.other.ace, self.other.text)
         return _ask(self.name, condition, _Context(self.path.ace, self.path.text, value, other))
 
 
 @dataclass(frozen=True, slots=True)
-class _Text:
-    """A test of ours on a string: `RegexMatch` and `CIDR`."""
+class Text:
+    """A test of ours on a string: `RegexMatch` and `CIDR`; `source` is what it was made of."""
 
     name: str
     path: Path
     test: Callable[[str], bool]
+    source: str
 
     def holds(self, data: Data) -> bool:
         value = _take(data, self.path, self.name, (str,))
@@ -171,6 +177,19 @@ def _ask(name: str, condition: Any, context: _Context) -> bool:
     except Exception as error:
         where = Path(context.ace, (), context.attribute_path)
         raise Failed(f"`{name}` can't be asked of {where}: {error}") from error
+
+
+def _freeze_parts(values: list[Any]) -> list[Any]:
+    """The same list, with what the library can put into a set where a record or a list is."""
+    return [_freeze(part) for part in values]
+
+
+def _freeze(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_freeze_parts(value))
+    if isinstance(value, dict):
+        return frozenset((name, _freeze(part)) for name, part in value.items())
+    return value
 
 
 def _noun(value: Any) -> str:
@@ -220,20 +239,20 @@ class Reader:
                 )
                 return AllOf(nodes) if name == "AllOf" else AnyOf(nodes)
             case "Not":
-                return _Not(self._read(raw["value"], path, f"{where}.value"))
+                return Negation(self._read(raw["value"], path, f"{where}.value"))
             case "RegexMatch":
                 self.pattern_bytes += len(raw["value"])
-                return _Text(name, path, compile_regex(raw["value"]).matches)
+                return Text(name, path, compile_regex(raw["value"]).matches, raw["value"])
             case "CIDR":
-                return _Text(name, path, _Network(raw["value"]).contains)
+                return Text(name, path, _Network(raw["value"]).contains, raw["value"])
         condition = getattr(library, name)
         if "ace" in raw:
             other_takes = () if name in ("EqualsAttribute", "NotEqualsAttribute") else (list,)
-            return _Pair(name, path, takes, self._read_path(raw["ace"], raw["path"]), other_takes, condition)
+            return Pair(name, path, takes, self._read_path(raw["ace"], raw["path"]), other_takes, condition)
         made = condition(**_read_arguments(raw))
         if name in ("Exists", "NotExists", "Any"):
-            return _Presence(name, path, made)
-        return _Leaf(name, path, takes, made)
+            return Presence(name, path, made)
+        return Leaf(name, path, takes, made)
 
 
 def _read_arguments(raw: Mapping[str, Any]) -> dict[str, Any]:

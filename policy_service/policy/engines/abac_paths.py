@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from policy_service.model import Value
-from policy_service.policy.values import plain
+from policy_service.policy.values import plain, read_set
 
 if TYPE_CHECKING:
     from policy_service.policy.facts import Facts
@@ -91,7 +91,7 @@ class Data:
             if name == "type":
                 return question.subject_type
             if name == "groups":
-                return list(facts.groups)
+                return read_set(list(facts.groups))
             attributes = facts.principal.attributes
         elif ace == "resource":
             if name == "id":

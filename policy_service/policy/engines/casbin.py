@@ -32,7 +32,9 @@ from policy_service.policy.engines.casbin_requests import Asked, Unreadable
 from policy_service.policy.engines.casbin_roles import GROUP_PREFIX, Link, Roles, build_roles, find_cycles
 from policy_service.policy.engines.casbin_rows import FINDINGS, Row, read_rows
 from policy_service.policy.engines.casbin_scope import Scoper
+from policy_service.policy.engines.casbin_tree import Trees
 from policy_service.policy.scope import LIMITS, Needs, Scope
+from policy_service.policy.tree import Rule
 
 if TYPE_CHECKING:
     from policy_service.policy.facts import Facts
@@ -44,6 +46,7 @@ class Folder:
 
     model: Model
     roles: Roles
+    trees: Trees
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,11 @@ class CasbinLine:
     needs: Needs
     folder: Folder
     columns: Mapping[str, str]
+
+    @property
+    def rule(self) -> Rule:
+        """What it says, as a tree; made when it is asked for, of parts that lines share."""
+        return Rule(self.scope, self.folder.trees.read(self.columns), {})
 
     @property
     def pattern_bytes(self) -> int:
@@ -129,7 +137,8 @@ def _compile(path: str, model: Model, links: Sequence[Link], lines: Sequence[Row
     named = {columns.get(name, name) for _, columns in rows for name in asked}
     roles = build_roles(links, named)
     needs = _find_needs(model, any(name.startswith(GROUP_PREFIX) for name in (*named, *roles.roles, *_members(links))))
-    shared, scoper = Folder(model, roles), Scoper(model.matcher, roles)
+    trees = Trees(model.matcher, roles, model.guarded, _FUNCTIONS)
+    shared, scoper = Folder(model, roles, trees), Scoper(model.matcher, roles)
     return tuple(
         CasbinLine(
             Policy(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from policy_service.model import Uid
-from policy_service.policy.engines.casbin_roles import GROUP_PREFIX, Roles, read_typed
+from policy_service.policy.engines.casbin_roles import Roles
 from policy_service.policy.names import GROUP
 from policy_service.policy.values import plain
 
@@ -83,15 +83,8 @@ class Asked:
             name = question.action_name
             return (set() if self._roles.is_role(name) else {name}), set()
         uid = question.principal if target == "subject" else question.resource
-        sure = {f"{GROUP_PREFIX}{parent.id}" for parent in self._parents(target) if parent.type == GROUP}
-        sure.update(self._roles.typed.get(uid, ()))
-        # an id that is longer than every name of the folder is none of them: it may be as long as a request
-        if len(uid.id) > self._roles.longest or self._roles.is_role(uid.id):
-            return sure, set()
-        other = read_typed(uid.id)
-        if other is None or other.type == uid.type:
-            return sure | {uid.id}, set()
-        return sure, {uid.id}
+        groups = (parent.id for parent in self._parents(target) if parent.type == GROUP)
+        return self._roles.start(uid, groups)
 
     def _parents(self, target: str) -> frozenset[Uid]:
         return self._facts.principal.parents if target == "subject" else self._facts.resource.parents

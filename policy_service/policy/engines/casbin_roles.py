@@ -47,6 +47,18 @@ class Roles:
         """The names themselves and all roles that the folder's lines lead to from them."""
         return frozenset(_walk(self.up.get(function, {}), starts))
 
+    def start(self, uid: Uid, groups: Iterable[str]) -> tuple[set[str], set[str]]:
+        """The names that are an entity's own: those that are sure, and its id where it reads as another entity."""
+        sure = {f"{GROUP_PREFIX}{name}" for name in groups}
+        sure.update(self.typed.get(uid, ()))
+        # an id that is longer than every name of the folder is none of them: it may be as long as a request
+        if len(uid.id) > self.longest or self.is_role(uid.id):
+            return sure, set()
+        other = read_typed(uid.id)
+        if other is None or other.type == uid.type:
+            return sure | {uid.id}, set()
+        return sure, {uid.id}
+
     def descend(self, function: str, role: str, limit: int) -> frozenset[str] | None:
         """The name itself and all names that lead to it; `None` where there are more than `limit`."""
         found = _walk(self.down.get(function, {}), (role,), limit)

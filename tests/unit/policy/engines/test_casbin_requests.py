@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from policy_service.policy.engines import casbin_requests
+from policy_service.policy.engines import casbin_roles
 from policy_service.policy.engines.casbin_roles import read_typed
 from tests.property.files import answer, make_bundle, question
 
@@ -31,7 +31,7 @@ def test_an_id_longer_than_every_name_is_not_read_at_all(monkeypatch: pytest.Mon
         read.append(name)
         return read_typed(name)
 
-    monkeypatch.setattr(casbin_requests, "read_typed", note)
+    monkeypatch.setattr(casbin_roles, "read_typed", note)
     asked = [LONGEST, "bob", "x:" + "y" * 100_000, "reader", LONGEST + "n"]
     assert [answer(bundle, question(name)).allowed for name in asked] == [True, True, False, False, False]
     assert read == [LONGEST, "bob"]
