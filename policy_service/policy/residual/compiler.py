@@ -157,7 +157,7 @@ class Compiler:
             verdict = _find_lost(symbols) or test(*symbols)
             truth = self._tell(verdict, expression) if isinstance(verdict, Lost) else verdict
             judged.append((when, truth))
-            left -= count_leaves(when) + truth.size
+            left -= 1 if when == EVERY else count_leaves(when) + truth.size
             if left < 0:
                 return self._tell(_MANY_LEAVES, expression)
         return choose(judged)

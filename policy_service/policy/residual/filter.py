@@ -172,18 +172,32 @@ NONE: Filter = Some()
 
 def all_of(*parts: Filter) -> Filter:
     """Every part, flat, each once."""
-    flat = dict.fromkeys(inner for part in parts for inner in (part.parts if isinstance(part, All) else (part,)))
-    if NONE in flat:
-        return NONE
-    return next(iter(flat)) if len(flat) == 1 else All(tuple(flat))
+    flat: list[Filter] = []
+    for part in parts:
+        if isinstance(part, All):
+            flat += part.parts
+        elif isinstance(part, Some) and not part.parts:
+            return NONE
+        else:
+            flat.append(part)
+    if len(flat) > 1:
+        flat = list(dict.fromkeys(flat))
+    return flat[0] if len(flat) == 1 else All(tuple(flat))
 
 
 def any_of(*parts: Filter) -> Filter:
     """Some part, flat, each once."""
-    flat = dict.fromkeys(inner for part in parts for inner in (part.parts if isinstance(part, Some) else (part,)))
-    if EVERY in flat:
-        return EVERY
-    return next(iter(flat)) if len(flat) == 1 else Some(tuple(flat))
+    flat: list[Filter] = []
+    for part in parts:
+        if isinstance(part, Some):
+            flat += part.parts
+        elif isinstance(part, All) and not part.parts:
+            return EVERY
+        else:
+            flat.append(part)
+    if len(flat) > 1:
+        flat = list(dict.fromkeys(flat))
+    return flat[0] if len(flat) == 1 else Some(tuple(flat))
 
 
 def none_of(part: Filter) -> Filter:

@@ -118,7 +118,7 @@ def _make(tenant: str, asked: Asked, asking: list[Asking]) -> Plan:
         elif filter_ != EVERY:
             forbids.append((policy, filter_))
     told = [(policy, _except(asked.twofold, filter_)) for policy, filter_ in forbids]
-    allowed = all_of(any_of(*permits), *(filter_ for _, filter_ in forbids))
+    allowed = all_of(tidy(any_of(*permits)), *(filter_ for _, filter_ in forbids))
     return Plan(_except(asked.twofold, allowed), tuple(told))
 
 

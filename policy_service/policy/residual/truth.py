@@ -79,9 +79,6 @@ def choose(cases: Iterable[tuple[Filter, Truth]]) -> Truth:
 
 def count_leaves(filter_: Filter) -> int:
     """How many tests a filter has."""
-    match filter_:
-        case All(parts) | Some(parts):
-            return sum(map(count_leaves, parts))
-        case Not(part) | End(_, part):
-            return count_leaves(part)
-    return 1
+    if isinstance(filter_, All | Some):
+        return sum([count_leaves(part) for part in filter_.parts])
+    return count_leaves(filter_.part) if isinstance(filter_, Not | End) else 1
