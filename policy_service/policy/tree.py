@@ -13,17 +13,25 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from policy_service.model import Value
+from policy_service.policy.request import is_same
 from policy_service.policy.residual.filter import Kind
 from policy_service.policy.scope import Scope
 
 Name: TypeAlias = Literal["principal", "action", "resource", "context"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Constant:
     """A value that the policy's author wrote: a boolean, a Long, a text, or the identity of an entity."""
 
     value: Value
+
+    def __eq__(self, other: object) -> bool:
+        # to Python `true` is 1, and two expressions that are equal may stand for each other
+        return isinstance(other, Constant) and is_same(self.value, other.value)
+
+    def __hash__(self) -> int:
+        return hash((type(self.value), self.value))
 
 
 @dataclass(frozen=True, slots=True)
