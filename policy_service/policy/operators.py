@@ -74,7 +74,12 @@ def is_equal(left: Known, right: Known) -> bool:
 
 
 def _members(value: Known) -> set[Hashable]:
-    return {identify(part) for part in need(value, list)}
+    return {part if type(part) is str else identify(part) for part in need(value, list)}
+
+
+def _contains(left: Known, right: Known) -> bool:
+    # a text equals nothing but itself to Python, too
+    return right in need(left, list) if type(right) is str else identify(right) in _members(left)
 
 
 def _add(left: Known, right: Known) -> int:
@@ -168,7 +173,7 @@ BINARY: Mapping[str, Callable[[Known, Known], Known]] = {
     "add": _add,
     "sub": _subtract,
     "mul": _multiply,
-    "contains": lambda left, right: identify(right) in _members(left),
+    "contains": _contains,
     "contains_all": lambda left, right: _members(left) >= _members(right),
     "contains_any": lambda left, right: not _members(left).isdisjoint(_members(right)),
     "is_in_range": lambda left, right: need(left, Ip).is_within(need(right, Ip)),
