@@ -105,7 +105,7 @@ class Trees:
                 return FAILING
         if name == "keyMatch":
             text, star, _ = pattern.partition("*")
-            if not text:  # any text, an id that is taken for no role too
+            if star and not text:  # any text, an id that is taken for no role too
                 return Like(place, (None,))
             return self._guard(Like(place, (text, None) if star else (text,)), place, text, whole=not star)
         asked = Call(function, (place, Constant(pattern)), f"it asks for `{name}`", pattern)
