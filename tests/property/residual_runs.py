@@ -10,7 +10,7 @@ import time
 
 from tests.property.filter_checks import check_residual
 from tests.property.filter_draws import Draws, by_seed
-from tests.property.filter_sets import draw_sets, make_bundle
+from tests.property.filter_sets import Everyone, draw_sets, make_bundle
 from tests.property.filter_tallies import Tally
 from tests.property.filter_truths import find_truth, make_gatherer, see_entities
 from tests.property.filter_worlds import draw_world
@@ -26,7 +26,7 @@ def compare(draws: Draws, tally: Tally, *, entities: int = 16, sets: int = 16, a
     world = draw_world(draws, entities, 10)
     bare, _ = make_bundle(world, {})
     stored = hold(world, bare)
-    drawn = draw_sets(draws, stored, sets, askings)
+    drawn = draw_sets(draws, Everyone(stored), sets, askings)
     bundle, findings = make_bundle(world, {n: t for n, t in drawn.files.items() if n.endswith(".cedar")})
     tally.counts["policies"] += len(drawn.files)
     tally.counts["policies, refused"] += len(findings)

@@ -87,7 +87,7 @@ class Compiler:
                 return always(value)
             case Place():
                 field = symbol.of("bool")
-                return Truth(Test("eq", field, _TRUE), Test("eq", field, _FALSE))
+                return Truth(Test("eq", field, _TRUE), Test("eq", field, _FALSE), Test("has", field))
             case Lost(why, source):
                 opaque = Opaque(why, self._policy, source or write(expression))
                 return Truth(opaque, opaque)

@@ -58,7 +58,8 @@ def order(op: str, left: Symbol, right: Symbol) -> Truth:
         return FAILING
     if isinstance(one, Constant):
         one, other, test = other, one, _TURNED[test]
-    return Truth(Test(test, one, other), Test(_OPPOSITE[test], one, other))
+    there = [Test("has", term) for term in (one, other) if not isinstance(term, Constant)]
+    return Truth(Test(test, one, other), Test(_OPPOSITE[test], one, other), all_of(*there))
 
 
 def total(op: str, left: Symbol, right: Symbol) -> Long | None:
@@ -113,7 +114,7 @@ def _equal_place(place: Place, other: Symbol) -> Truth | Lost:
             )
         case Place():
             if other == place:
-                return Truth(presence(place), NONE)
+                return settle(presence(place), presence(place))
             return settle(Test("eq", place.of("any"), other.of("any")), presence(place), presence(other))
         case Text(field):
             return settle(Test("eq", place.of("text"), field), presence(place))
@@ -164,7 +165,7 @@ def _equal_drawn(drawn: Drawn, other: Symbol) -> Truth | Lost:
             return settle(same, presence(drawn))
         case Drawn():
             if other == drawn:
-                return Truth(presence(drawn), NONE)
+                return settle(presence(drawn), presence(drawn))
             same = all_of(Each("covers", drawn.field, other.field), Each("covers", other.field, drawn.field))
             return settle(same, presence(drawn), presence(other))
         case Listed():

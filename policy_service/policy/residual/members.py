@@ -76,7 +76,7 @@ def has(ground: Ground, base: Symbol, name: str) -> Truth:
         case Place(path):
             record, number = Test("has", base.of("record")), Test("has", base.of("number"))
             if name == NUMBER:
-                return Truth(number, record)
+                return Truth(number, record, any_of(record, number))
             member = Test("has", Place((*path, name)).of("any")) if store(name) else NONE
             return settle(member, any_of(record, number))
         case Recorded(fields):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from policy_service.model import Uid
 from policy_service.policy.residual.filter import (
@@ -42,27 +42,29 @@ def _drop_implied(parts: Sequence[Filter]) -> Sequence[Filter]:
     """The parts without those which say that something is there that another part asks of."""
     if len(parts) < 2:
         return parts
-    implied = {field for part in parts for field in _imply(part)}
-    return [part for part in parts if not (isinstance(part, Test) and part.op == "has" and part.left in implied)]
+    implied = set(implied_by(parts))
+    return [part for part in parts if part not in implied]
 
 
-def _imply(part: Filter) -> Iterator[Field]:
-    """What is there where the part is true, beside what it says itself."""
-    if isinstance(part, Test):
-        asked = (*_fields(part.left), *_fields(part.right))
-        said = part.left if part.op == "has" else None
-    elif isinstance(part, Each):
-        asked, said = (*_fields(part.field), *_fields(part.other)), None
-    else:
-        return
-    for field in asked:
-        if field != said:
-            yield field
-        if field.kind != "any":
-            yield Field(field.path, "any")
-        # what has a member is a record
-        for length in range(2, len(field.path)):
-            yield from (Field(field.path[:length], "record"), Field(field.path[:length], "any"))
+def implied_by(parts: Iterable[Filter]) -> Iterator[Filter]:
+    """What is there where all parts are true, beside what each says itself."""
+    for part in parts:
+        if isinstance(part, Test):
+            asked = (*_fields(part.left), *_fields(part.right))
+            said = part.left if part.op == "has" else None
+        elif isinstance(part, Each):
+            asked, said = (*_fields(part.field), *_fields(part.other)), None
+        else:
+            continue
+        for field in asked:
+            if field != said:
+                yield Test("has", field)
+            if field.kind != "any":
+                yield Test("has", Field(field.path, "any"))
+            # what has a member is a record
+            for length in range(2, len(field.path)):
+                yield Test("has", Field(field.path[:length], "record"))
+                yield Test("has", Field(field.path[:length], "any"))
 
 
 def _fields(term: Term | tuple[object, ...] | None) -> tuple[Field, ...]:

@@ -17,6 +17,7 @@ from policy_service.policy.residual.filter import (
     any_of,
     none_of,
 )
+from policy_service.policy.residual.tidy import implied_by
 
 # the most tests that one expression may come to, and the most values: it could grow threefold with each level
 LEAVES = 4_000
@@ -25,23 +26,35 @@ CASES = 64
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """Of one boolean expression. `total` where it is known to fail on no row."""
+    """Of one boolean expression. `told` is where it does not fail, where that can be said in a word."""
 
     yes: Filter
     no: Filter
-    total: bool = False
+    told: Filter | None = None
 
     def __and__(self, other: Truth) -> Truth:
-        # what stands on the right is asked only where the left is true: so it can't fail where the left is false
-        no = other.no if self.total else all_of(self.yes, other.no)
-        return Truth(all_of(self.yes, other.yes), any_of(self.no, no), self.total and other.total)
+        # the right is asked only where the left is true: it can't fail where the left is false
+        no = any_of(self.no, all_of(self.yes if self.told is None else self.told, other.no))
+        return _simplify(all_of(self.yes, other.yes), no, self._join(other, self.yes))
 
     def __or__(self, other: Truth) -> Truth:
-        yes = other.yes if self.total else all_of(self.no, other.yes)
-        return Truth(any_of(self.yes, yes), all_of(self.no, other.no), self.total and other.total)
+        return ~(~self & ~other)
 
     def __invert__(self) -> Truth:
-        return Truth(self.no, self.yes, self.total)
+        return Truth(self.no, self.yes, self.told)
+
+    def _join(self, other: Truth, asked: Filter) -> Filter | None:
+        """Where two expressions don't fail of which the second is asked where `asked` is true."""
+        if self.told is None or other.told is None:
+            return None
+        known = (*_parts(asked), *_parts(self.told))
+        implied = None
+        for part in _parts(other.told):
+            if part not in known:
+                implied = frozenset(implied_by(known)) if implied is None else implied
+                if part not in implied:
+                    return None
+        return self.told
 
     @property
     def size(self) -> int:
@@ -49,10 +62,10 @@ class Truth:
         return count_leaves(self.yes) + count_leaves(self.no)
 
 
-TRUE = Truth(EVERY, NONE, total=True)
-FALSE = Truth(NONE, EVERY, total=True)
+TRUE = Truth(EVERY, NONE, EVERY)
+FALSE = Truth(NONE, EVERY, EVERY)
 # what has no truth on any row
-FAILING = Truth(NONE, NONE)
+FAILING = Truth(NONE, NONE, NONE)
 
 
 def always(value: bool) -> Truth:
@@ -63,7 +76,7 @@ def always(value: bool) -> Truth:
 def settle(yes: Filter, *there: Filter) -> Truth:
     """True where `yes` is, which implies that all is there that it asks for; false on the others that have it."""
     present = all_of(*there)
-    return Truth(yes, all_of(present, none_of(yes)), total=present == EVERY)
+    return Truth(yes, all_of(present, none_of(yes)), present)
 
 
 def choose(cases: Iterable[tuple[Filter, Truth]]) -> Truth:
@@ -75,6 +88,19 @@ def choose(cases: Iterable[tuple[Filter, Truth]]) -> Truth:
         any_of(*(all_of(when, truth.yes) for when, truth in chosen)),
         any_of(*(all_of(when, truth.no) for when, truth in chosen)),
     )
+
+
+def _simplify(yes: Filter, no: Filter, told: Filter | None) -> Truth:
+    """Of what never fails one side says all of the other."""
+    if told == EVERY and count_leaves(no) > count_leaves(yes):
+        no = none_of(yes)
+    elif told == EVERY and count_leaves(yes) > count_leaves(no):
+        yes = none_of(no)
+    return Truth(yes, no, told)
+
+
+def _parts(filter_: Filter) -> tuple[Filter, ...]:
+    return filter_.parts if isinstance(filter_, All) else (filter_,)
 
 
 def count_leaves(filter_: Filter) -> int:
