@@ -8,9 +8,13 @@ one with the request's (`slices.keys_of`).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
 
 from policy_service.model import Policy, Uid
+
+if TYPE_CHECKING:
+    # a rule has a scope
+    from policy_service.policy.tree import Rule
 
 # ("==", uid): this very entity · ("in", uid): the entity or a descendant
 # ("is", type): any entity of a type · ("id", id): an id of any type
@@ -69,6 +73,8 @@ class Compiled(Protocol):
     def scope(self) -> Scope: ...
     @property
     def needs(self) -> Needs: ...
+    @property
+    def rule(self) -> Rule: ...
 
 
 @dataclass(frozen=True, slots=True)

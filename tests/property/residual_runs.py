@@ -7,12 +7,19 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 
-from tests.property.filter_checks import check_residual
+from policy_service.model import Entity
+from policy_service.policy.bundle import Bundle
+from policy_service.policy.evaluate import Failed, Unsaid, holds, world_of
+from policy_service.policy.residual.filter import bound
+from policy_service.policy.residual.plan import tell_policies
+from policy_service.policy.residual.rows import matches
+from tests.property.filter_checks import Mismatch, check_residual
 from tests.property.filter_draws import Draws, by_seed
 from tests.property.filter_sets import Everyone, draw_sets, make_bundle
 from tests.property.filter_tallies import Tally
-from tests.property.filter_truths import find_truth, make_gatherer, see_entities
+from tests.property.filter_truths import Truth, find_truth, make_gatherer, see_entities
 from tests.property.filter_worlds import draw_world
 from tests.property.residual_worlds import hold
 
@@ -27,7 +34,7 @@ def compare(draws: Draws, tally: Tally, *, entities: int = 16, sets: int = 16, a
     bare, _ = make_bundle(world, {})
     stored = hold(world, bare)
     drawn = draw_sets(draws, Everyone(stored), sets, askings)
-    bundle, findings = make_bundle(world, {n: t for n, t in drawn.files.items() if n.endswith(".cedar")})
+    bundle, findings = make_bundle(world, drawn.files)
     tally.counts["policies"] += len(drawn.files)
     tally.counts["policies, refused"] += len(findings)
     rows = [row for kind in stored.rows.values() for row in kind]
@@ -38,10 +45,36 @@ def compare(draws: Draws, tally: Tally, *, entities: int = 16, sets: int = 16, a
     for asking in drawn.askings:
         truth = find_truth(bundle, gatherer, asking, rows)
         try:
+            check_policies(tally, bundle, truth, seen)
             tally.meet_filter(check_residual(tally, bundle, truth, seen))
         except Exception as error:
             policies = "\n".join(drawn.about(asking.action).values())
             raise Differs(f"{type(error).__name__}: {error}\n{asking}\n{policies}") from error
+
+
+def check_policies(tally: Tally, bundle: Bundle, truth: Truth, seen: Mapping[str, Entity]) -> None:
+    """What is told of each policy, and what its tree is of each row: satisfied, not satisfied, or failing."""
+    worlds = [world_of(facts) for facts in truth.facts]
+    for compiled, (policy, told) in zip(truth.asked.policies, tell_policies(bundle, truth.asked), strict=True):
+        yes = bound(told.yes, upper=False), bound(told.yes, upper=True)
+        no = bound(told.no, upper=False), bound(told.no, upper=True)
+        for row, world in zip(truth.rows, worlds, strict=True):
+            if row.entity.uid in truth.asked.twofold:
+                continue
+            entity = seen[row.asset.id]
+            try:
+                held = holds(compiled.rule, world)
+                satisfied, spared = held, not held
+            except Failed:
+                satisfied = spared = False
+            except Unsaid:
+                continue
+            for (low, high), is_so, side in ((yes, satisfied, "yes"), (no, spared, "no")):
+                if not matches(low, entity) <= is_so <= matches(high, entity):
+                    raise Mismatch("policy", f"{policy.id} {side} {row.asset.key} {row.entity.uid}: not {is_so}")
+            if told.told is not None and matches(told.told, entity) != (satisfied or spared):
+                raise Mismatch("policy", f"{policy.id} told {row.asset.key} {row.entity.uid}")
+            tally.counts["told"] += 1
 
 
 def main(first: int, seconds: float) -> None:

@@ -6,9 +6,9 @@ A known value stands for all that a row could hold which Python takes for the sa
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 
-from policy_service.model import Uid, Value
+from policy_service.model import Uid
 from policy_service.policy.extensions import Known
 from policy_service.policy.names import GROUP
 from policy_service.policy.residual.equality import equal
@@ -39,13 +39,9 @@ from policy_service.policy.residual.symbols import (
     store,
 )
 from policy_service.policy.residual.truth import FAILING, Truth, settle
-from policy_service.policy.values import plain, read_number, read_set
+from policy_service.policy.spelling import find_limits, spell
+from policy_service.policy.values import plain
 
-# numbers up to here have a float of their own, whatever their four digits behind the point
-_EXACT = 2**38
-# how many decimals may have the float of one number before that is more than is listed
-_NEAR = 16
-_TEN_THOUSAND = 10_000
 _COMPARED = Lost("values of the row are compared as Python does it")
 
 
@@ -116,50 +112,29 @@ def contains_all_alike(one: Symbol, other: Symbol) -> Verdict:
 def before(one: Symbol, other: Symbol) -> Verdict:
     """Whether a value is less than another to Python; it fails where they have no order."""
     match one, other:
-        case Place(), Fixed(int() | Decimal() as value) if abs(number := Decimal(value)) <= _EXACT:
-            return _is_less(one, number)
-        case Fixed(int() | Decimal() as value), Place() if abs(number := Decimal(value)) <= _EXACT:
-            return _is_greater(other, number)
         case (Place(), Fixed(dict())) | (Fixed(dict()), Place()):
             return FAILING
+        case Place(), Fixed(int() | Decimal() as value):
+            return _is_less(one, plain(value), strictly=True)
+        case Fixed(int() | Decimal() as value), Place():
+            return ~_is_less(other, plain(value), strictly=False)
     return _COMPARED
 
 
-def _is_less(place: Place, number: Decimal) -> Truth:
-    """The row has less than the number."""
-    whole = number.to_integral_value(ROUND_FLOOR)
-    op = "lt" if whole == number else "le"
-    long, exact = constant(int(whole)), constant(number)
-    return Truth(
-        any_of(
-            Test(op, place.of("long"), long),
-            Test("lt", place.of("decimal"), exact),
-            *(Test("eq", place.of("bool"), constant(value)) for value in (False, True) if value < number),
-        ),
-        any_of(
-            Test("ge" if op == "lt" else "gt", place.of("long"), long),
-            Test("ge", place.of("decimal"), exact),
-            *(Test("eq", place.of("bool"), constant(value)) for value in (False, True) if value >= number),
-        ),
-    )
-
-
-def _is_greater(place: Place, number: Decimal) -> Truth:
-    """The row has more than the number."""
-    whole = number.to_integral_value(ROUND_FLOOR)
-    long, exact = constant(int(whole)), constant(number)
-    return Truth(
-        any_of(
-            Test("gt", place.of("long"), long),
-            Test("gt", place.of("decimal"), exact),
-            *(Test("eq", place.of("bool"), constant(value)) for value in (False, True) if value > number),
-        ),
-        any_of(
-            Test("le", place.of("long"), long),
-            Test("le", place.of("decimal"), exact),
-            *(Test("eq", place.of("bool"), constant(value)) for value in (False, True) if value <= number),
-        ),
-    )
+def _is_less(place: Place, number: float, *, strictly: bool) -> Truth:
+    """The row has a number that is less than this one, or as much where not `strictly`."""
+    limits = find_limits(number, beyond=not strictly)
+    truth = FAILING
+    for field, limit in ((place.of("long"), limits.long), (place.of("decimal"), limits.decimal)):
+        if limit is None:
+            found = Truth(Test("has", field), NONE)
+        else:
+            found = Truth(Test("lt", field, constant(limit)), Test("ge", field, constant(limit)))
+        truth = Truth(any_of(truth.yes, found.yes), any_of(truth.no, found.no))
+    ways = {value: Test("eq", place.of("bool"), constant(value)) for value in (False, True)}
+    less = [test for value, test in ways.items() if value < number or (value == number and not strictly)]
+    rest = [test for test in ways.values() if test not in less]
+    return Truth(any_of(truth.yes, *less), any_of(truth.no, *rest))
 
 
 def _has_any(place: Place, values: Sequence[Constant]) -> Filter:
@@ -179,60 +154,8 @@ def _likes(values: Iterable[Known]) -> tuple[Constant, ...] | None:
     """All that a row could hold which is the same as one of these; none where that is more than can be listed."""
     found: list[Constant] = []
     for value in values:
-        same = _same(value)
+        same = spell(plain(value)) if isinstance(value, str | int | Decimal | Uid | list | dict) else None
         if same is None:
             return None
         found += [stored for each in same if (stored := store(each))]
     return tuple(dict.fromkeys(found))
-
-
-def _same(value: Known) -> list[Value] | None:
-    match value:
-        case str():
-            return [value]
-        case int() | Decimal():
-            return _same_number(Decimal(value))
-        case list() | dict() if _is_exact(value):
-            # a row has its sets in one order, and a list in another is not the same
-            return [value] if value == _sort(value) else []
-    return None
-
-
-def _same_number(number: Decimal) -> list[Value] | None:
-    if abs(number) <= _EXACT:
-        value = read_number(number)
-        return [value, bool(value)] if value in (0, 1) else [value]
-    middle = int(number * _TEN_THOUSAND)
-    found: list[Value] = []
-    for step in (1, -1):
-        scaled = middle if step == 1 else middle - 1
-        while len(found) <= _NEAR:
-            value = read_number(Decimal(scaled) / _TEN_THOUSAND)
-            if plain(value) != plain(read_number(number)):
-                break
-            found.append(value)
-            scaled += step
-    return found if len(found) <= _NEAR else None
-
-
-def _is_exact(value: Value) -> bool:
-    """Whether nothing else is the same to Python as this value, in whose place or inside it."""
-    match value:
-        case list():
-            return all(map(_is_exact, value))
-        case dict():
-            return all(map(_is_exact, value.values()))
-        case bool() | Decimal():
-            return False
-        case int():
-            return value not in (0, 1) and abs(value) <= _EXACT
-    return isinstance(value, str)
-
-
-def _sort(value: Value) -> Value:
-    match value:
-        case list():
-            return read_set([_sort(part) for part in value])
-        case dict():
-            return {name: _sort(part) for name, part in value.items()}
-    return value

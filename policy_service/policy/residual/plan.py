@@ -7,7 +7,7 @@ Pure; what is made is kept on the bundle by all that was read for it.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 
 from policy_service.model import Effect, Policy, Uid
 from policy_service.policy.bundle import Bundle
@@ -31,16 +31,14 @@ from policy_service.policy.residual.ground import Ground
 from policy_service.policy.residual.plans import Plan
 from policy_service.policy.residual.symbols import ID, is_of, is_same
 from policy_service.policy.residual.tidy import tidy
-from policy_service.policy.residual.truth import Truth, count_leaves, settle
-from policy_service.policy.scope import Compiled, Keys, Scope
-from policy_service.policy.tree import Name, Rule
-from policy_service.policy.tree import Opaque as OpaquePart
+from policy_service.policy.residual.truth import Truth, settle
+from policy_service.policy.scope import Compiled, Keys
+from policy_service.policy.tree import Name
 from policy_service.policy.values import dumps
 
 # the most tests that the policies of one question come to together
 LEAVES = 50_000
 _TOO_MANY = f"the policies that concern this question come to more than {LEAVES:,} tests"
-_UNREAD = Rule(Scope(), (OpaquePart("its language is not read"),), {})
 _TWOFOLD = "the row is one that the request tells of by name as well"
 
 
@@ -56,13 +54,13 @@ def forbidding(bundle: Bundle, asked: Asked) -> tuple[tuple[Policy, Filter], ...
 
 def make_plan(bundle: Bundle, asked: Asked) -> Plan:
     """Both of the above."""
-    asking = [_find_asking(bundle, policy, asked.unknown) for policy in asked.policies]
-    key = None if asked.needs.now else _write_key(asked, asking)
-    plan = bundle.plans.find(key) if key else None
+    if asked.needs.now:
+        return _make(bundle, asked)
+    key = _write_key(bundle, asked)
+    plan = bundle.plans.find(key)
     if plan is None:
-        plan = _make(bundle.tenant, asked, asking)
-        if key:
-            bundle.plans.keep(key, plan)
+        plan = _make(bundle, asked)
+        bundle.plans.keep(key, plan)
     return plan
 
 
@@ -71,15 +69,16 @@ def _find_asking(bundle: Bundle, policy: Compiled, unknown: Unknown) -> Asking:
     key = (policy.policy.id, unknown)
     found = kept.get(key)
     if found is None:
-        found = kept[key] = find_asking(getattr(policy, "rule", _UNREAD), unknown)
+        found = kept[key] = find_asking(policy.rule, unknown)
     return found
 
 
-def _write_key(asked: Asked, asking: list[Asking]) -> Hashable:
+def _write_key(bundle: Bundle, asked: Asked) -> Hashable:
     """All that the policies may read of the facts, and what they were found by."""
     names = asked.needs.attributes
     read: frozenset[str] | None = frozenset()
-    for each in asking:
+    for compiled in asked.policies:
+        each = _find_asking(bundle, compiled, asked.unknown)
         read = None if read is None or each.context is None else read | each.context
     entities = [entity for entity in asked.entities.values() if entity]
     return (
@@ -102,36 +101,44 @@ def _read(record: Mapping[str, object], names: frozenset[str] | None) -> Mapping
     return {name: value for name, value in record.items() if name in names}
 
 
-def _make(tenant: str, asked: Asked, asking: list[Asking]) -> Plan:
+def tell_policies(bundle: Bundle, asked: Asked) -> Iterator[tuple[Policy, Truth]]:
+    """Each policy that can match, and when it is satisfied by a row, and when not; on other rows it fails."""
     other: Name = "resource" if asked.unknown == "principal" else "principal"
     world = World({other: asked.known.uid, "action": asked.action.uid, "context": asked.context}, asked.entities)
-    ground = Ground(asked.unknown, world, {"tenant": tenant, **asked.overlay}, asked.drawn)
+    ground = Ground(asked.unknown, world, {"tenant": bundle.tenant, **asked.overlay}, asked.drawn)
+    left = LEAVES
+    for compiled in asked.policies:
+        policy = compiled.policy
+        truth = _tell(ground, _find_asking(bundle, compiled, asked.unknown), policy.id)
+        left -= truth.size
+        if left < 0:
+            opaque = Opaque(_TOO_MANY, policy.id)
+            truth = Truth(opaque, opaque)
+        yield policy, truth
+
+
+def _make(bundle: Bundle, asked: Asked) -> Plan:
     permits: list[Filter] = []
     forbids: list[tuple[Policy, Filter]] = []
-    left = LEAVES
-    for compiled, asks in zip(asked.policies, asking, strict=True):
-        policy = compiled.policy
-        filter_ = _compile(ground, compiled, asks, policy.effect) if left > 0 else Opaque(_TOO_MANY, policy.id)
-        left -= count_leaves(filter_)
+    for policy, truth in tell_policies(bundle, asked):
         if policy.effect is Effect.PERMIT:
-            permits.append(filter_)
-        elif filter_ != EVERY:
-            forbids.append((policy, filter_))
-    told = [(policy, _except(asked.twofold, filter_)) for policy, filter_ in forbids]
-    allowed = all_of(tidy(any_of(*permits)), *(filter_ for _, filter_ in forbids))
+            permits.append(truth.yes)
+        elif truth.no != EVERY:
+            forbids.append((policy, tidy(truth.no)))
+    told = [(policy, _except(asked.twofold, spared)) for policy, spared in forbids]
+    allowed = all_of(tidy(any_of(*permits)), *(spared for _, spared in forbids))
     return Plan(_except(asked.twofold, allowed), tuple(told))
 
 
-def _compile(ground: Ground, compiled: Compiled, asking: Asking, effect: Effect) -> Filter:
-    """Where a permit is satisfied, or where a forbid is certainly not."""
+def _tell(ground: Ground, asking: Asking, policy: str) -> Truth:
     rule = asking.rule
-    compiler = Compiler(ground, asking.parts, compiled.policy.id)
+    compiler = Compiler(ground, asking.parts, policy)
     truth = _read_scope(getattr(rule.scope, ground.unknown))
     for condition in rule.conditions:
         if truth.yes == NONE:
             break
         truth &= compiler.truth(condition)
-    return tidy(truth.yes if effect is Effect.PERMIT else truth.no)
+    return truth
 
 
 def _read_scope(keys: Keys) -> Truth:
