@@ -70,6 +70,8 @@ class Judge:
         self._edges: dict[Uid, Edges] = {}
         # how often something was changed: facts of before are old
         self.changes = 0
+        # the ids of policies that hide properties of what is asked about
+        self.hidden_by: dict[str, None] = {}
         self._log = service.log
         self._records: list[Mapping[str, Any]] = []
 
@@ -166,6 +168,8 @@ class Judge:
     def record(self) -> None:
         """Write all that was decided since; `NotRecorded` where that can't be done."""
         records, self._records = self._records, []
+        if records and self.hidden_by:
+            records[-1] = {**records[-1], "hidden_by": list(self.hidden_by)}
         self._log.write(records)
 
     @property

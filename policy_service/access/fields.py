@@ -35,8 +35,6 @@ class Veil:
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
         self._open: _Open | None = None
-        # the forbids that hid something so far, by id
-        self.reasons: dict[str, None] = {}
 
     def visible(self, name: str) -> Filter:
         """The rows of which the subject may see a property, by the name that the API has for it.
@@ -101,5 +99,5 @@ class Veil:
     def _hides(self, policies: Sequence[Policy]) -> Hides:
         if not policies:
             return nothing
-        self.reasons.update((policy.id, None) for policy in policies)
+        self._judge.hidden_by.update((policy.id, None) for policy in policies)
         return partial(is_hidden, patterns_of(policies))

@@ -140,3 +140,12 @@ def test_no_row_is_looked_at_where_nothing_can_be_hidden(own: Desk, monkeypatch:
     assert own.ask("ada", "PATCH", f"/entities/{id_}", {"salary": 1}).status == 200
     with pytest.raises(AssertionError, match="a row was looked at"):
         reading.read(own.service, Asker(Caller("acme", "k", subject=Thing("user", "bob")), "r"), "entity", id_)
+
+
+def test_the_log_says_which_policies_hid_something(own: Desk) -> None:
+    id_ = own.make("web-1", **SECRET)
+    for who, hidden_by in (("bob", ["pay"]), ("ada", None)):
+        own.log.records.clear()
+        own.ask(who, "GET", f"/entities/{id_}")
+        (told,) = own.log.records
+        assert (told["action"]["name"], told.get("hidden_by")) == ("PolicyService::read", hidden_by)
