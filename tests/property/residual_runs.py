@@ -46,7 +46,7 @@ def compare(draws: Draws, tally: Tally, *, entities: int = 16, sets: int = 16, a
         truth = find_truth(bundle, gatherer, asking, rows)
         try:
             check_policies(tally, bundle, truth, seen)
-            tally.meet_filter(check_residual(tally, bundle, truth, seen))
+            tally.meet_filter(check_residual(tally, bundle, truth, seen)[0])
         except Exception as error:
             policies = "\n".join(drawn.about(asking.action).values())
             raise Differs(f"{type(error).__name__}: {error}\n{asking}\n{policies}") from error
