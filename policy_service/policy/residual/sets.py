@@ -28,6 +28,7 @@ from policy_service.policy.residual.symbols import (
     Fixed,
     Listed,
     Lost,
+    Member,
     Place,
     Row,
     Symbol,
@@ -47,9 +48,10 @@ EMPTY = constant([])
 _COMPUTED = Lost("a computed value is looked for in a set of the row")
 _ITSELF = Lost("the row itself is looked for in a set of the row")
 _COMPARED = Lost("a set of the row is held against a set made of what it has")
+_GROUPS = Lost("all groups of the row are asked for")
 
 
-def is_empty(one: Symbol) -> Truth:
+def is_empty(one: Symbol) -> Verdict:
     """Whether a set has no elements."""
     match one:
         case Place():
@@ -58,6 +60,8 @@ def is_empty(one: Symbol) -> Truth:
             return settle(NONE, presence(one))
         case Listed():
             return FALSE
+        case Member():
+            return _GROUPS
     return FAILING
 
 
@@ -72,6 +76,8 @@ def contains(one: Symbol, other: Symbol) -> Verdict:
             return _has_element(one, other)
         case Drawn():
             return _has_entity(one, other)
+        case Member():
+            return _GROUPS
     return FAILING
 
 
@@ -119,6 +125,8 @@ def _has_entity(drawn: Drawn, other: Symbol) -> Verdict:
 
 def contains_all(one: Symbol, other: Symbol) -> Verdict:
     """Whether every element of the other set is one of the first."""
+    if Member() in (one, other):
+        return _GROUPS
     if isinstance(one, Held):
         if isinstance(other, Held):
             return _covers(one, other)
@@ -140,6 +148,8 @@ def contains_all(one: Symbol, other: Symbol) -> Verdict:
 
 def contains_any(one: Symbol, other: Symbol) -> Verdict:
     """Whether the two sets share an element."""
+    if Member() in (one, other):
+        return _GROUPS
     if isinstance(other, Held):
         one, other = other, one
     if isinstance(one, Held):
