@@ -76,7 +76,7 @@ def always(value: bool) -> Truth:
 def settle(yes: Filter, *there: Filter) -> Truth:
     """True where `yes` is, which implies that all is there that it asks for; false on the others that have it."""
     present = all_of(*there)
-    return Truth(yes, all_of(present, none_of(yes)), present)
+    return Truth(yes, NONE if yes == present else all_of(present, none_of(yes)), present)
 
 
 def choose(cases: Iterable[tuple[Filter, Truth]]) -> Truth:

@@ -20,6 +20,7 @@ from policy_service.policy.residual.filter import (
     fold,
 )
 from policy_service.policy.residual.operators import BELOW, SETS, SUMS, TESTS
+from policy_service.policy.stored_values import show, write_json
 
 # of a list of values so many are told, and then how many there are
 _VALUES = 20
@@ -45,6 +46,8 @@ def _say(leaf: Leaf) -> str:
         case Test("like", left, tuple(pattern)):
             text = "".join("*" if part is None else str(part) for part in pattern)
             return TESTS["like"].words.format(_name(left), f'"{text}"')
+        case Test("has", Field(_, kind) as field) if kind != "any":
+            return f"{_name(field)} is {'an' if kind == 'entity' else 'a'} {kind}"
         case Test(op, left, right):
             return TESTS[op].words.format(_name(left), _name(right))
         case Each(op, field, other):
@@ -63,6 +66,8 @@ def _name(term: object) -> str:
             return ".".join(path[1:] if path[0] in ("attribute", "system") else path)
         case Constant("entity"):
             return entity_text(term.value) if isinstance(term.value, Uid) else term.text
+        case Constant("decimal" | "number"):
+            return write_json(show(term.value))
         case Constant(_, text):
             return text
         case Sum(op, left, right):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from policy_service.model import Uid
 from policy_service.policy.residual.filter import (
     EVERY,
@@ -31,6 +33,8 @@ def test_filters_are_told_in_words() -> None:
     assert explain(NONE) == "no row"
     assert explain(prod) == 'env = "prod"'
     assert explain(Compare("has", Field(("tag", "env"), "any"))) == "tag.env is there"
+    assert explain(Compare("has", SIZE)) == "size is a long"
+    assert explain(Compare("eq", SIZE, constant(Decimal("1.5")))) == "size = 1.5"
     assert explain(none_of(prod)) == 'not (env = "prod")'
     assert explain(Compare("like", ENV, ("a", None, "b"))) == 'env is like "a*b"'
     assert explain(Compare("lt", Sum("add", SIZE, constant(1)), constant(5))) == "(size + 1) < 5"
@@ -39,7 +43,7 @@ def test_filters_are_told_in_words() -> None:
     assert explain(End("to", prod)) == 'the entity it goes to is stored, and of it env = "prod"'
     assert explain(Compare("in", ENV, (constant("a"), constant("b")))) == 'env is one of "a", "b"'
     assert explain(any_of(prod, all_of(Compare("has", ENV), Opaque("it calls `ip`", "p1")))) == (
-        '(env = "prod" or (env is there and decided one by one: it calls `ip` (policy p1)))'
+        '(env = "prod" or (env is a text and decided one by one: it calls `ip` (policy p1)))'
     )
 
 
