@@ -32,8 +32,9 @@ check: install ## style, types, layers and size budgets
 	$(BIN)/lint-imports
 	$(BIN)/python .ci/budgets.py
 
-fuzz: install ## compare filters with checks, and the evaluator with Cedar, for SECONDS each, by a new SEED
+fuzz: install ## compare filters with checks, and trees with their engines, for SECONDS each, by a new SEED
 	$(BIN)/python -m tests.property.expression_runs --seconds $(SECONDS) --seed $(SEED)
+	$(BIN)/python -m tests.property.tree_runs --seconds $(SECONDS) --seed $(SEED)
 	$(BIN)/python -m tests.property.filter_fuzz --seconds $(SECONDS) --seed $(SEED) --database sqlite
 	$(BIN)/python -m tests.property.filter_fuzz --seconds $(SECONDS) --seed $(SEED) --database postgresql
 

@@ -53,8 +53,7 @@ def literal(value: Any) -> Expression:
 
 def is_among(operand: Expression, values: Sequence[Any]) -> Expression:
     """Whether a value is one of these to Python; of texts there is nothing else that is."""
-    if not all(isinstance(value, str) for value in values):
-        return Binary("contains_alike", literal(list(values)), operand)
+    textual = all(isinstance(value, str) for value in values)
     if len(values) == 1:
-        return Binary("eq", operand, Constant(values[0]))
-    return Binary("contains", literal(list(values)), operand)
+        return Binary("eq" if textual else "alike", operand, literal(values[0]))
+    return Binary("contains" if textual else "contains_alike", literal(list(values)), operand)

@@ -18,13 +18,18 @@ from policy_service.policy.engines.abac import AbacPolicy
 from policy_service.policy.engines.casbin import CasbinLine
 from policy_service.policy.evaluate import Failed, Unsaid, World, holds, world_of
 from policy_service.policy.facts import Facts
+from policy_service.policy.residual.asked import Unknown
 from policy_service.policy.tree import Binary, Call, Opaque, Unary
 from tests.property.expression_runs import FAILED, NOT, SATISFIED, walk
 from tests.property.filter_draws import Draws, by_seed
-from tests.property.tree_draws import AbacAuthor, CasbinAuthor, draw_facts, take_values
+from tests.property.tree_abac import AbacAuthor
+from tests.property.tree_casbin import CasbinAuthor
+from tests.property.tree_draws import draw_facts, take_values
+from tests.property.tree_rows import NEITHER, NO, YES, as_row, compile_rule, may_be, tell
 
 POLICIES, SCENES = 8, 8
 OPAQUE = "opaque"
+UNKNOWN: tuple[Unknown, ...] = ("resource", "principal")
 
 
 @dataclass
@@ -33,6 +38,7 @@ class Report:
 
     compared: Counter[tuple[str, str]] = field(default_factory=Counter)
     policies: Counter[tuple[str, str]] = field(default_factory=Counter)
+    rows: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     operators: Counter[str] = field(default_factory=Counter)
     findings: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
@@ -54,6 +60,8 @@ def run(draws: Draws, report: Report, policies: int = POLICIES, scenes: int = SC
     folder, refused = casbin.parse("a.casbin", model, lines)
     note(report, "casbin", folder, refused)
     for facts in drawn:
+        compare_rows(report, "py-abac", written, facts, text)
+        compare_rows(report, "casbin", folder, facts, model + lines)
         world = world_of(facts)
         compare(report, "py-abac", written, abac.evaluate(written, facts), world, text, facts)
         compare(report, "casbin", folder, casbin.evaluate(folder, facts), world, model + lines, facts)
@@ -95,6 +103,32 @@ def compare(
             report.wrong.append(f"{line} of\n{text}\n  {language}: {told}\n  {policy.rule}\n  {facts!r}")
 
 
+def compare_rows(
+    report: Report, language: str, policies: Sequence[AbacPolicy | CasbinLine], facts: Facts, text: str
+) -> None:
+    """Note what the engine says where each side of the question is a row, and what the filter says of it."""
+    for unknown in UNKNOWN:
+        row = as_row(facts.resource if unknown == "resource" else facts.principal)
+        if row is None or facts.question.principal == facts.question.resource:
+            continue
+        asked = Facts(facts.question, facts.needs, {**facts.entities, row.uid: row}, facts.context)
+        engine = abac.evaluate if language == "py-abac" else casbin.evaluate
+        outcome = engine(policies, asked)  # type: ignore[arg-type]
+        satisfied = {id(policy) for policy in outcome.satisfied}
+        failed = {id(failure.policy) for failure in outcome.failed}
+        for policy in policies:
+            known = id(policy.policy)
+            expected = YES if known in satisfied else NEITHER if known in failed else NO
+            truth = compile_rule(policy.rule, asked, unknown)
+            told = tell(truth, row)
+            report.rows[language, unknown, told] += 1
+            if expected not in may_be(truth, row):
+                report.wrong.append(
+                    f"{policy.policy.id} of\n{text}\n  {language}, a row as {unknown}: {expected}, the filter: {told}"
+                    f"\n  {policy.rule}\n  {truth}\n  {asked!r}"
+                )
+
+
 def judge(policy: AbacPolicy | CasbinLine, world: World) -> str:
     """Whether a policy is satisfied, is not, or fails, by its tree."""
     try:
@@ -122,6 +156,8 @@ def main() -> int:
     for counted in (report.compared, report.policies):
         for (language, what), count in sorted(counted.items()):
             print(f"{language:8} {what:24} {count:11,}")
+    for (language, unknown, told), count in sorted(report.rows.items()):
+        print(f"{language:8} a row as {unknown:10} {told:8} {count:11,}")
     for name, count in (*report.operators.most_common(), *report.findings.most_common(20)):
         print(f"{name:60} {count:9,}")
     return 1 if report.wrong else 0
