@@ -10,6 +10,7 @@ from policy_service.access.writing import SOURCE, Changes, Written, changing_ass
 from policy_service.assets import entities
 from policy_service.assets.asset import Kind, derive_id
 from policy_service.assets.drafts import Draft
+from policy_service.assets.hierarchy import lock_hierarchy
 from policy_service.errors import Conflict, Forbidden, PolicyServiceError, RequestError
 from policy_service.store.snapshots import renew
 
@@ -41,6 +42,8 @@ def write_batch(
 def _lock(changes: Changes, kind: Kind, drafts: Sequence[Draft]) -> None:
     """Lock all that is there of them: other batches have the same keys, perhaps in another order."""
     inventory = changes.judge.inventory
+    if kind == "relationship":
+        lock_hierarchy(inventory)
     entities.lock(
         inventory, [derive_id(kind, inventory.account, SOURCE, draft.scope or "", draft.key) for draft in drafts]
     )

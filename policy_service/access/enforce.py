@@ -174,8 +174,7 @@ class Judge:
 
     @property
     def _no_edges(self) -> Edges:
-        drawings = self.bundle.relationships.values()
-        return Edges(attributes={drawing.attribute.name: frozenset() for drawing in drawings if drawing.attribute})
+        return Edges(attributes=dict.fromkeys(self.inventory.layout.drawn, frozenset()))
 
     @property
     def principal(self) -> Uid:

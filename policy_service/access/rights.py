@@ -42,7 +42,7 @@ def authorize_delete(judge: Judge, asset: Asset) -> tuple[str, ...]:
 
 def drawn_on(judge: Judge, asset: Asset) -> Iterator[Uid]:
     """The ends of which a relationship is a fact, by `relationships.yaml`: the child, and what has the attribute."""
-    drawing = judge.bundle.relationships.get(asset.type)
+    drawing = judge.inventory.layout.drawings.get(asset.type)
     if drawing is None or asset.from_ is None or asset.to is None:
         return
     ends = {"from": asset.from_, "to": asset.to}
@@ -57,7 +57,7 @@ def drawn_between(judge: Judge, asset: Asset) -> frozenset[Uid]:
 
     These are what it is a fact of, and a parent too: who may change himself must not join what others keep.
     """
-    drawing = judge.bundle.relationships.get(asset.type)
+    drawing = judge.inventory.layout.drawings.get(asset.type)
     both = (asset.from_, asset.to) if drawing is not None and drawing.parent is not None else ()
     return frozenset(drawn_on(judge, asset)) | {end for end in both if end is not None}
 

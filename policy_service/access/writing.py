@@ -28,6 +28,7 @@ from policy_service.assets.asset import Asset, Edit, Kind
 from policy_service.assets.changes import tell
 from policy_service.assets.circles import CircleError
 from policy_service.assets.drafts import Draft, Patch
+from policy_service.assets.hierarchy import lock_hierarchy
 from policy_service.assets.properties import Hides, without
 from policy_service.assets.proposals import read_place, sketch
 from policy_service.audit import trail
@@ -120,6 +121,7 @@ def remove(service: Service, asker: Asker, kind: Kind, id_: str, guard: Guard) -
     """Delete the asset with this id, an entity with its relationships; the version of the files that allowed it."""
     with changing_assets(service, asker) as changes:
         judge = changes.judge
+        lock_hierarchy(judge.inventory)
         before, _ = _find(changes, kind, id_, guard)
         reasons = authorize_delete(judge, before)
         others = _find_taken(judge, before) if kind == "entity" else drawn_between(judge, before)
@@ -211,7 +213,7 @@ def _find(changes: Changes, kind: Kind, id_: str, guard: Guard) -> tuple[Asset, 
 
 def _find_taken(judge: Judge, entity: Asset) -> frozenset[Uid]:
     """The other entities that lose a parent or an attribute with an entity's relationships."""
-    drawn = sorted(judge.bundle.relationships)
+    drawn = sorted(judge.inventory.layout.drawings)
     if not drawn:
         return frozenset()
     try:

@@ -8,6 +8,7 @@ from sqlalchemy import and_, or_, select
 
 from policy_service.assets.asset import Asset, Edit
 from policy_service.assets.drafts import Draft, Patch
+from policy_service.assets.hierarchy import lock_hierarchy, undraw
 from policy_service.assets.inventory import Inventory
 from policy_service.assets.properties import Hides, bare, nothing
 from policy_service.assets.proposals import find_row, propose_change, propose_new, propose_replacement, read_place
@@ -78,6 +79,7 @@ def remove(inventory: Inventory, before: Asset, now: int) -> list[Edit]:
 
     `Conflict` where it has more relationships than one transaction deletes.
     """
+    lock_hierarchy(inventory)
     # first the row itself: a relationship that is being made waits for it, and then finds its end gone
     edits = [write_tombstone(inventory, before, now)]
     ends = or_(
@@ -88,4 +90,6 @@ def remove(inventory: Inventory, before: Asset, now: int) -> list[Edit]:
     relationships = read_rows(inventory, "relationship", statement.with_for_update())
     if len(relationships) > MOST_REMOVED:
         raise Conflict(f"the entity `{before.key}` has more than {MOST_REMOVED} relationships, delete those first")
-    return edits + [write_tombstone(inventory, relationship, now) for relationship in relationships]
+    edits += [write_tombstone(inventory, relationship, now) for relationship in relationships]
+    undraw(inventory, relationships)
+    return edits

@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import Select, and_
 
 from policy_service.assets.asset import Asset, Kind
+from policy_service.assets.elements import CLASS, write_element
 from policy_service.assets.inventory import Inventory
 from policy_service.assets.rows import ACCOUNT, read_rows, select_assets, table_of
-from policy_service.assets.writing import CLASS, write_element
 from policy_service.store.tables import ElementRow, EntityRow, RelationshipRow
 
 

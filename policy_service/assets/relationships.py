@@ -8,6 +8,7 @@ from policy_service.assets.asset import Asset, Edit
 from policy_service.assets.circles import refuse_drawing
 from policy_service.assets.drafts import Draft, End, Patch
 from policy_service.assets.ends import lock_ends, name_end, resolve
+from policy_service.assets.hierarchy import lock_hierarchy, undraw
 from policy_service.assets.inventory import Inventory
 from policy_service.assets.properties import Hides, bare, nothing
 from policy_service.assets.proposals import find_row, propose_change, propose_new, propose_replacement, read_place
@@ -42,6 +43,8 @@ def propose(
     if draft.from_ is None or draft.to is None:
         raise RequestError("a relationship has two ends, name both")
     place = read_place(draft, source)
+    if any(draft.type in drawn.drawings for drawn in inventory.layout.generations):
+        lock_hierarchy(inventory)
     held = find_row(inventory, "relationship", place, lock=True)
     if held is not None and not held.deleted:
         return propose_update(inventory, held, draft, now, veil(held))
@@ -80,7 +83,10 @@ def store(inventory: Inventory, edit: Edit) -> Edit:
 
 def remove(inventory: Inventory, before: Asset, now: int) -> list[Edit]:
     """Delete a relationship (found with `lock`): one edit."""
-    return [write_tombstone(inventory, before, now)]
+    lock_hierarchy(inventory)
+    edit = write_tombstone(inventory, before, now)
+    undraw(inventory, [before])
+    return [edit]
 
 
 def _resolve(inventory: Inventory, end: End, place: tuple[str, str, str]) -> Uid:

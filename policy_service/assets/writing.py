@@ -6,23 +6,32 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Insert, Update, bindparam, delete, insert, update
+from sqlalchemy import CursorResult, Insert, Update, bindparam, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from policy_service.assets.ancestors import add_rows, remove_rows
 from policy_service.assets.asset import Asset, Edit, Kind
+from policy_service.assets.elements import Element, list_elements
+from policy_service.assets.hierarchy import draw
 from policy_service.assets.inventory import Inventory
+from policy_service.assets.kinds import note_kinds
 from policy_service.assets.rows import ACCOUNT, table_of, write_row
 from policy_service.errors import Conflict
-from policy_service.policy.stored_values import encode, encode_record, write_json
+from policy_service.policy.stored_values import encode_record
+from policy_service.store.sessions import prepare
 from policy_service.store.tables import BlindRow, ElementRow
 
 _UNSYNCED = {"synchronize_session": False}
 # the parameter of a column's new value
 _NEW = "new_"
-_ELEMENTS: Any = ElementRow.__table__
-_NEW_ELEMENTS = insert(_ELEMENTS)
-# the set of an entity that lists start from; the others join when they are asked for
-CLASS = "class"
+# but for what relationships draw
+_HELD_ELEMENTS = prepare(
+    select(ElementRow.name, ElementRow.value, ElementRow.whole).where(
+        ElementRow.account_id == ACCOUNT,
+        ElementRow.id == bindparam("id"),
+        or_(ElementRow.name < "@", ElementRow.name >= "A"),
+    )
+)
 
 
 def write_edit(inventory: Inventory, edit: Edit) -> Edit:
@@ -38,14 +47,20 @@ def write_edit(inventory: Inventory, edit: Edit) -> Edit:
         _insert(inventory, after, columns)
     else:
         _update(inventory, after, after.version - 1, columns, was_deleted=edit.before is None)
+    note_kinds(inventory, after.kind, [columns])
     if after.kind == "entity":
-        _write_elements(inventory, after, edit.before)
+        _write_elements(inventory, after, columns, was_there=edit.before is not None)
         _write_blinds(inventory, after)
+    elif edit.before is None:
+        draw(inventory, after)
     return edit
 
 
 def write_tombstone(inventory: Inventory, before: Asset, now: int) -> Edit:
-    """Make an asset a tombstone: its id, key, type and version stay, for the day its key comes back."""
+    """Make an asset a tombstone: its id, key, type and version stay, for the day its key comes back.
+
+    What a relationship drew is the caller's to take away, with `undraw`.
+    """
     columns: dict[str, Any] = {"deleted": True, "end_on": now, "display_name": None}
     columns |= {"properties": {}, "tags": {}, "sealed": None}
     if before.kind == "entity":
@@ -94,28 +109,15 @@ def _make_update(kind: Kind, names: tuple[str, ...], *, was_deleted: bool) -> Up
     )
 
 
-def _write_elements(inventory: Inventory, after: Asset, before: Asset | None) -> None:
-    old = set(before.classes) if before else set()
-    gone, new = sorted(old - set(after.classes)), sorted(set(after.classes) - old)
-    account = inventory.account
-    if gone:
-        _execute(
-            inventory,
-            delete(ElementRow).where(
-                ElementRow.account_id == account,
-                ElementRow.name == CLASS,
-                ElementRow.value.in_([write_element(name) for name in gone]),
-                ElementRow.id == after.id,
-            ),
-        )
-    if new:
-        rows = [{"account_id": account, "name": CLASS, "value": write_element(name), "id": after.id} for name in new]
-        inventory.session.execute(_NEW_ELEMENTS, rows)
-
-
-def write_element(value: str) -> str:
-    """A text as an element row holds it: by the canonical text of a value, whatever its kind."""
-    return write_json(encode(value))
+def _write_elements(inventory: Inventory, after: Asset, columns: Mapping[str, Any], *, was_there: bool) -> None:
+    wanted = {(after.id, element) for element in list_elements(columns, inventory.layout.written)}
+    held: set[tuple[str, Element]] = set()
+    if was_there:
+        # what is stored, and not what would be: a property may have been sealed that is not any more
+        rows = inventory.session.execute(_HELD_ELEMENTS, {"account": inventory.account, "id": after.id})
+        held = {(after.id, Element(*row)) for row in rows}
+    remove_rows(inventory, held - wanted)
+    add_rows(inventory, wanted - held)
 
 
 def _write_blinds(inventory: Inventory, after: Asset) -> None:

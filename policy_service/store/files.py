@@ -59,6 +59,7 @@ class Files:
             file = self._find(account)
             engine, start = (file.writer, _begin_writing) if write else (file.reader, _begin_reading)
             with translated(_name(account)), TenantSession(engine, account, start) as session:
+                session.info["write"] = write
                 yield session
                 if write:
                     session.commit()

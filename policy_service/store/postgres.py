@@ -72,6 +72,7 @@ class Postgres:
         """A session in the context of an account; committed at the end where it is to `write`."""
         start = self._begin_writing if write else self._begin_reading
         with translated("the database"), TenantSession(self._engine, account, start) as session:
+            session.info["write"] = write
             yield session
             if write:
                 session.commit()

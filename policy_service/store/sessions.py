@@ -38,13 +38,14 @@ class ForeignRowError(Exception):
 class TenantSession(Session):
     """A session pinned to the tenant `account`; rows without an account get it, rows of another are refused.
 
-    `begin` is called with the connection at the start of each transaction.
+    `begin` is called with the connection at the start of each transaction. `info["write"]` says whether it is to be
+    committed.
     """
 
     def __init__(
         self, bind: Engine | Connection, account: str, begin: Callable[[Connection, str], None] | None = None
     ) -> None:
-        super().__init__(bind, expire_on_commit=False, info={"account": account})
+        super().__init__(bind, expire_on_commit=False, info={"account": account, "write": False})
         self._account = account
         self.begin_transaction = begin
 

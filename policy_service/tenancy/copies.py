@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from policy_service.assets.ancestors import add_rows
 from policy_service.assets.asset import Asset, Kind, derive_id
+from policy_service.assets.building import build_all
+from policy_service.assets.elements import list_elements
+from policy_service.assets.inventory import Inventory
+from policy_service.assets.kinds import note_kinds
+from policy_service.assets.layout_row import change_row
 from policy_service.assets.members import check_class, check_key, check_name, check_type, read_members
 from policy_service.assets.restricted import Sealing
 from policy_service.assets.rows import COLUMNS, read_row, table_of, write_row
-from policy_service.assets.writing import CLASS, write_element
 from policy_service.errors import RequestError
 from policy_service.model import Uid
 from policy_service.policy.names import cedar_type
 from policy_service.policy.stored_values import encode_record
 from policy_service.store.door import Store
 from policy_service.store.snapshots import renew
-from policy_service.store.tables import BlindRow, ElementRow
+from policy_service.store.tables import BlindRow
 
 PAGE = 500
 
@@ -44,28 +50,33 @@ def read_assets(store: Store, session: Session, kind: Kind, sealing: Sealing) ->
         last = rows[-1].id
 
 
-def insert_assets(session: Session, sealing: Sealing, assets: Sequence[Asset]) -> None:
-    """Write assets of one kind that are not there yet, exactly as they are."""
+def insert_assets(inventory: Inventory, assets: Sequence[Asset]) -> None:
+    """Write assets of one kind that are not there yet, exactly as they are, but for what relationships draw."""
     if not assets:
         return
+    session, sealing, kind = inventory.session, inventory.sealing, assets[0].kind
     account = sealing.account
-    rows = [{"account_id": account, **write_row(asset, sealing)} for asset in assets]
-    session.execute(insert(table_of(assets[0].kind)), rows)
-    if assets[0].kind != "entity":
+    rows = [write_row(asset, sealing) for asset in assets]
+    session.execute(insert(table_of(kind)), [{"account_id": account, **row} for row in rows])
+    note_kinds(inventory, kind, rows)
+    if kind != "entity":
         return
-    elements = [
-        {"account_id": account, "name": CLASS, "value": write_element(name), "id": asset.id}
-        for asset in assets
-        for name in asset.classes
-    ]
+    elements = {(row["id"], element) for row in rows for element in list_elements(row, inventory.layout.written)}
+    add_rows(inventory, elements)
     blinds = [
         {"account_id": account, "id": asset.id, "name": name, "digest": digest}
         for asset in assets
         for name, digest in sealing.blinds(encode_record(asset.properties)).items()
     ]
-    for table, parts in ((ElementRow, elements), (BlindRow, blinds)):
-        if parts:
-            session.execute(insert(table), parts)
+    if blinds:
+        session.execute(insert(BlindRow), blinds)
+
+
+def draw_all(store: Store, inventory: Inventory) -> None:
+    """Write what the relationships draw, once all of them are there."""
+    (drawn,) = inventory.layout.generations
+    if build_all(inventory, drawn, PAGE, lambda: renew(store, inventory.session)):
+        change_row(inventory.session, replace(inventory.layout, circular=True))
 
 
 def read_copy(kind: Kind, raw: object, account: str) -> Asset:

@@ -16,6 +16,7 @@ from policy_service.assets import entities, relationships
 from policy_service.assets.asset import Kind
 from policy_service.assets.changes import tell
 from policy_service.assets.drafts import read_entity, read_relationship
+from policy_service.assets.hierarchy import lock_hierarchy
 from policy_service.assets.inventory import Inventory, open_inventory
 from policy_service.audit.trail import Change, Origin, note
 from policy_service.bundles.load import load
@@ -90,7 +91,9 @@ def _import_export(
 def _import_lines(settings: Settings, store: Store, tenant: str, file: BinaryIO, name: str, report: Report) -> Imported:
     bundle = _load(settings, tenant)
     with store.session(tenant, write=True) as session:
-        lines = _Lines(store, open_inventory(store, session, bundle), file, name)
+        inventory = open_inventory(store, session, bundle)
+        lock_hierarchy(inventory)
+        lines = _Lines(store, inventory, file, name)
         for kind in _KINDS:
             lines.write(kind, report)
         detail = {"file": lines.digest, "counts": dict(sorted(lines.counts.items()))}

@@ -14,7 +14,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from policy_service.assets.asset import Asset, Kind
-from policy_service.assets.inventory import Inventory
+from policy_service.assets.inventory import Inventory, Memory
+from policy_service.assets.layout import read_wish
+from policy_service.assets.layout_row import establish
 from policy_service.assets.proposals import refuse_file_type
 from policy_service.assets.restricted import Sealing
 from policy_service.audit.chain import Head, pack
@@ -29,7 +31,7 @@ from policy_service.store.snapshots import renew, snapshot
 from policy_service.store.tables import TrailEntryRow, TrailHeadRow, TrailLinkRow
 from policy_service.tenancy.acts import Report
 from policy_service.tenancy.chains import check_chain
-from policy_service.tenancy.copies import PAGE, insert_assets, read_copy
+from policy_service.tenancy.copies import PAGE, draw_all, insert_assets, read_copy
 from policy_service.tenancy.creating import open_up
 from policy_service.tenancy.exporting import write_lines
 from policy_service.tenancy.lines import Export, Tally, kind_of, read_lines, read_value, refuse
@@ -90,7 +92,7 @@ class _Restoration:
         self._name = name
         keys = store.keys if store.backend == "postgresql" else None
         sealing = Sealing(export.tenant, bundle.restricted | export.restricted, keys)
-        self._inventory = Inventory(session, bundle, sealing)
+        self._inventory = Inventory(session, bundle, sealing, Memory(establish(session, read_wish(bundle))))
         self._sealed = {version: seal_public(key, version, public) for version, public in export.keys.items()}
         self._waiting: list[_Line] = []
         self._kind = ""
@@ -114,6 +116,7 @@ class _Restoration:
         self._write()
         if tally.manifest() != self._export.manifest:
             refuse(self._name, whole + 2, "the file was changed while it was read")
+        draw_all(self._store, self._inventory)
         check_chain(self._store, self._session, self._export, self._name)
         report(whole, whole)
 
@@ -127,7 +130,7 @@ class _Restoration:
                 self._session.execute(insert(_TRAIL[self._kind]), [self._read_trail(line) for line in lines])
             else:
                 kind: Kind = "entity" if self._kind == "entity" else "relationship"
-                insert_assets(self._session, self._inventory.sealing, [self._read(kind, line) for line in lines])
+                insert_assets(self._inventory, [self._read(kind, line) for line in lines])
         except IntegrityError:
             last = lines[-1].number
             refuse(self._name, lines[0].number, f"from here to line {last} something stands twice, or lacks its entry")

@@ -181,8 +181,8 @@ REVISION = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "tenant_0002"
-down_revision = "tenant_0001"
+revision = "tenant_0003"
+down_revision = "tenant_0002"
 
 
 def upgrade() -> None:
@@ -195,7 +195,7 @@ def upgrade() -> None:
 def know_revision(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Be a program that knows one more revision."""
     shutil.copytree(migrate._FOLDER, folder)
-    (folder / "tenant" / "versions" / "0002_later.py").write_text(REVISION)
+    (folder / "tenant" / "versions" / "0003_later.py").write_text(REVISION)
     monkeypatch.setattr(migrate, "_FOLDER", folder)
     migrate._script.cache_clear()
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import delete
 
 from policy_service.store.door import Store
-from policy_service.store.tables import BlindRow, ElementRow, EntityRow, RelationshipRow
+from policy_service.store.tables import BlindRow, ElementRow, EntityRow, KindRow, LayoutRow, RelationshipRow
 from tests.stores import KINDS, TENANTS, make_place
 
 
@@ -27,5 +27,5 @@ def store(shared_store: Store) -> Iterator[Store]:
     yield shared_store
     for tenant in TENANTS:
         with shared_store.session(tenant, write=True) as session:
-            for rows in (ElementRow, BlindRow, RelationshipRow, EntityRow):
+            for rows in (ElementRow, BlindRow, RelationshipRow, EntityRow, KindRow, LayoutRow):
                 session.execute(delete(rows).where(rows.account_id == tenant))

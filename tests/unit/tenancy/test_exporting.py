@@ -41,7 +41,7 @@ def exported(estate: Estate, owner: Store, monkeypatch: pytest.MonkeyPatch) -> l
 def test_it_tells_what_it_is(exported: list[dict[str, Any]]) -> None:
     header = exported[0]
     assert header["format"] == "policy-service tenant v1"
-    assert (header["tenant"], header["restricted"], header["schema"]) == ("acme", ["ssn"], "tenant_0001")
+    assert (header["tenant"], header["restricted"], header["schema"]) == ("acme", ["ssn"], "tenant_0002")
     assert list(header["keys"]) == ["1"]
 
 

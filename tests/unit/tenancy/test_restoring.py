@@ -86,7 +86,8 @@ def test_what_is_derived_from_assets_is_there_too(estate: Estate, owner: Store, 
         host = entities.find_by_key(inventory, "cmdb", "", "host-1")
         assert host is not None
         elements = session.execute(select(ElementRow.name, ElementRow.value).where(ElementRow.id == host.id)).all()
-        assert sorted(map(tuple, elements)) == [("class", '"Device"'), ("class", '"Host"')]
+        sets = [(".names[]", '"a"'), (".names[]", '"b"')]
+        assert sorted(map(tuple, elements)) == [*sets, ("class", '"Device"'), ("class", '"Host"')]
         if owner.backend == "postgresql":
             assert restricted.find_equal(session, inventory.sealing, "ssn", "078-05-1120") == [host.id]
             row = session.execute(select(EntityRow.properties, EntityRow.sealed).where(EntityRow.id == host.id)).one()
