@@ -126,7 +126,7 @@ def _make(bundle: Bundle, asked: Asked) -> Plan:
         elif truth.no != EVERY:
             forbids.append((policy, tidy(truth.no)))
     told = [(policy, _except(asked.twofold, spared)) for policy, spared in forbids]
-    allowed = all_of(tidy(any_of(*permits)), *(spared for _, spared in forbids))
+    allowed = tidy(all_of(any_of(*permits), *(spared for _, spared in forbids)))
     return Plan(_except(asked.twofold, allowed), tuple(told))
 
 

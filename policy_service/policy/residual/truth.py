@@ -33,6 +33,8 @@ class Truth:
     told: Filter | None = None
 
     def __and__(self, other: Truth) -> Truth:
+        if self.yes == EVERY:
+            return other
         # the right is asked only where the left is true: it can't fail where the left is false
         no = any_of(self.no, all_of(self.yes if self.told is None else self.told, other.no))
         return _simplify(all_of(self.yes, other.yes), no, self._join(other, self.yes))
