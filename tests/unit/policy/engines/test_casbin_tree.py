@@ -76,6 +76,16 @@ def conditions(matcher: str, *lines: str) -> tuple[Expression, ...]:
         ("r.sub.a > p.sub", (Binary("before", Constant("s"), A),)),
         ("r.sub.a <= 1", (Unary("not", Binary("before", Constant(1), A)),)),
         ("1 < r.sub.a < 3", (Binary("and", Binary("before", Constant(1), A), Binary("before", A, Constant(3))),)),
+        (
+            'r.sub.a in ("x", "y") == r.ctx.b',
+            (
+                Binary(
+                    "and",
+                    Binary("contains", SetOf((Constant("x"), Constant("y"))), A),
+                    Binary("alike", Path("context", ("b",)), SetOf((Constant("x"), Constant("y")))),
+                ),
+            ),
+        ),
         ("r.sub.a.b == r.act.x", (Binary("alike", Path("principal", ("a", "b")), Path("action", ("x",))),)),
         ("r.sub.id.x == 1", (Binary("alike", FAILING, Constant(1)),)),
         ('keyMatch(r.obj, "docs/*x")', (Like(RESOURCE, ("docs/", None)),)),
