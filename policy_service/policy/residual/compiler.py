@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
 from itertools import product
+from operator import and_
 from typing import Any
 
 from policy_service.policy.residual import functions, members
@@ -41,6 +43,8 @@ from policy_service.policy.tree import (
 )
 from policy_service.policy.tree import Opaque as OpaquePart
 
+# of a longer chain the halves are told by themselves
+_CHAIN = 16
 _TRUE, _FALSE = constant(True), constant(False)
 _MANY_LEAVES = Lost(f"it comes to more than {LEAVES:,} tests")
 _MANY_CASES = Lost(f"it has more than {CASES} possible values")
@@ -101,13 +105,20 @@ class Compiler:
     def _truth_of_binary(self, expression: Binary) -> Truth | None:
         op, left, right = expression.op, expression.left, expression.right
         if op in ("and", "or"):
-            first = self.truth(left)
-            if (first.yes if op == "and" else first.no) == NONE:
-                return first
-            return first & self.truth(right) if op == "and" else first | self.truth(right)
+            return self._join(op, _find_chain(expression))
         if op == "not_eq":
             return ~self._judge(expression, functions.test("eq", self._ground), left, right)
         return self._judge(expression, functions.test(op, self._ground), left, right) if op in TESTS else None
+
+    def _join(self, op: str, chain: Sequence[Expression]) -> Truth:
+        truths: list[Truth] = []
+        for part in chain:
+            truth = self.truth(part)
+            truths.append(truth if op == "and" else ~truth)
+            if truths[-1].yes == NONE:
+                break  # what comes after is never asked
+        joined = _join_truths(truths)
+        return joined if op == "and" else ~joined
 
     def _truth_of_unary(self, expression: Unary) -> Truth | None:
         if expression.op == "not":
@@ -214,6 +225,27 @@ class Compiler:
             if len(made) > CASES or left < 0:
                 break
         return made
+
+
+def _find_chain(expression: Binary) -> list[Expression]:
+    """The parts of `a && b && c`, or of `a || b || c`."""
+    found: list[Expression] = []
+    open_: list[Expression] = [expression]
+    while open_:
+        part = open_.pop()
+        if isinstance(part, Binary) and part.op == expression.op:
+            open_ += (part.right, part.left)
+        else:
+            found.append(part)
+    return found
+
+
+def _join_truths(truths: Sequence[Truth]) -> Truth:
+    # where each is asked only if all before it are true, it comes to half the square of their number
+    if len(truths) <= _CHAIN:
+        return reduce(and_, truths)
+    half = len(truths) // 2
+    return _join_truths(truths[:half]) & _join_truths(truths[half:])
 
 
 def _combine(operands: Sequence[Cases]) -> Iterator[tuple[Filter, list[Symbol]]]:

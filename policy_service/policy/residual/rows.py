@@ -76,7 +76,7 @@ def _compare(op: str, left: Term, right: Any, row: Row) -> bool:
     if op == "in":
         other = [_form(each, kind) for each in right]
     elif op not in ("has", "like"):
-        other = _evaluate(right, row)
+        other = _form(right, kind) if isinstance(right, Constant) else _evaluate(right, row)
         if other is None:
             return False
     return bool(TESTS[op].row(value, other))
