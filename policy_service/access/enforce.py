@@ -140,24 +140,16 @@ class Judge:
 
     def answer(self, gatherer: Gatherer, action: str, things: Sequence[Uid]) -> list[tuple[Facts, Decision]]:
         """Facts and decision of each thing, which are not recorded."""
-        gathered = self.gather(gatherer, action, things)
-        return list(zip(gathered, self.decide_facts(gathered), strict=True))
-
-    def gather(self, gatherer: Gatherer, action: str, things: Sequence[Uid]) -> list[Facts]:
-        """The facts of whether the subject may do it to each thing."""
-        return [
+        if not things:
+            return []
+        contested = self._stored.contested()
+        gathered = [
             gatherer.gather(ask(Request(self.subject, Act(action), Thing(request_type(thing.type), thing.id))))
             for thing in things
         ]
-
-    def decide_facts(self, gathered: Sequence[Facts]) -> list[Decision]:
-        """The decision on each of these, which is not recorded."""
-        if not gathered:
-            return []
-        contested = self._stored.contested()
         decisions = decide_all(self.bundle, gathered)
         return [
-            deny_contested(self.bundle, contested, facts, decision)
+            (facts, deny_contested(self.bundle, contested, facts, decision))
             for facts, decision in zip(gathered, decisions, strict=True)
         ]
 

@@ -17,7 +17,7 @@ from policy_service.policy.hiding import READ_PROPERTY, hiding, is_hidden, patte
 from policy_service.policy.request import ask
 from policy_service.policy.residual.asked import ANY, Asked
 from policy_service.policy.residual.denying import find_denying
-from policy_service.policy.residual.filter import Filter, all_of
+from policy_service.policy.residual.filter import NONE, Filter, all_of
 from policy_service.policy.residual.plan import forbidding
 
 
@@ -27,6 +27,11 @@ class _Open(NamedTuple):
     asked: Asked
     forbids: tuple[tuple[Policy, Filter], ...]
     changes: int
+
+    @property
+    def of_all(self) -> tuple[Policy, ...] | None:
+        """The forbids that hide something of every row; none where rows have to be looked at."""
+        return tuple(policy for policy, _ in self.forbids) if all(rows == NONE for _, rows in self.forbids) else None
 
 
 class Veil:
@@ -45,6 +50,8 @@ class Veil:
 
     def redact(self, assets: Sequence[Asset]) -> list[Asset]:
         """The assets, which are stored and the subject may read, without what is hidden from it."""
+        if not self._ask().forbids:
+            return list(assets)
         return [without(asset, hides) for asset, hides in zip(assets, self.of_stored(assets), strict=True)]
 
     def tag(self, redacted: Asset) -> str:
@@ -53,8 +60,9 @@ class Veil:
 
     def of_stored(self, assets: Sequence[Asset]) -> list[Hides]:
         """What is hidden of each of the assets, which are stored."""
-        if not self._ask().forbids:
-            return [nothing] * len(assets)
+        of_all = self._ask().of_all
+        if of_all is not None:
+            return [self._hides(of_all)] * len(assets)
         self._judge.learn(assets)
         return [self._hides(policies) for policies in self._find([asset.uid for asset in assets])]
 
@@ -69,8 +77,8 @@ class Veil:
             return self._hides((*now, *then))
         # what was asked of any row knows others as they are stored
         exact = asset.uid in asked.asked.entities
-        if not asked.forbids and not exact:
-            return nothing
+        if asked.of_all is not None and not exact:
+            return self._hides(asked.of_all)
         (policies,) = self._find([asset.uid], {asset.uid: state}, exact=exact)
         return self._hides(policies)
 
@@ -78,7 +86,7 @@ class Veil:
         judge = self._judge
         if self._open is None or self._open.changes != judge.changes:
             question = ask(Request(judge.subject, Act(READ_PROPERTY), ANY))
-            asked = judge.gatherer().gather_open(question)
+            asked = judge.gatherer().gather_open(question, drawn=judge.inventory.layout.drawn)
             self._open = _Open(asked, forbidding(judge.bundle, asked), judge.changes)
         return self._open
 
@@ -89,11 +97,10 @@ class Veil:
         judge, forbids = self._judge, self._ask().forbids
         gatherer = judge.gatherer(states or {})
         gatherer.load(things)
-        facts = judge.gather(gatherer, READ_PROPERTY, things)
-        found = {one.resource.uid: None if exact else find_denying(forbids, one.resource) for one in facts}
-        doubtful = [one for one in facts if found[one.resource.uid] is None]
-        decided = zip(doubtful, judge.decide_facts(doubtful), strict=True)
-        found.update((one.resource.uid, hiding(decision)) for one, decision in decided)
+        found = {uid: None if exact else find_denying(forbids, gatherer.see(uid)) for uid in things}
+        doubtful = [uid for uid in things if found[uid] is None]
+        decided = judge.answer(gatherer, READ_PROPERTY, doubtful)
+        found.update((facts.resource.uid, hiding(decision)) for facts, decision in decided)
         return [found[uid] or () for uid in things]
 
     def _hides(self, policies: Sequence[Policy]) -> Hides:

@@ -116,9 +116,16 @@ class Gatherer:
             parents = {parent for entity in found.values() for parent in entity.parents}
             missing = [uid for uid in parents if uid not in self._stored]
 
+    def see(self, uid: Uid) -> Entity:
+        """An entity as a decision sees it of which no request says anything."""
+        self.load((uid,))
+        return self._make(uid, None)
+
     def _entity(self, question: Question, uid: Uid) -> Entity:
         """An entity with overlay, tenant and ancestors; one that is not stored has what the request says."""
-        overlay = question.overlay.get(uid)
+        return self._make(uid, question.overlay.get(uid))
+
+    def _make(self, uid: Uid, overlay: Mapping[str, Value] | None) -> Entity:
         if overlay is None and uid in self._known:
             return self._known[uid]
         stored = self._stored[uid]

@@ -138,6 +138,9 @@ def test_no_row_is_looked_at_where_nothing_can_be_hidden(own: Desk, monkeypatch:
     id_ = own.make("web-1", **SECRET)
     assert own.ask("ada", "GET", f"/entities/{id_}").json.items() >= SECRET.items()
     assert own.ask("ada", "PATCH", f"/entities/{id_}", {"salary": 1}).status == 200
+    # and none where it is the same of all
+    assert "salary" not in own.ask("bob", "GET", f"/entities/{id_}").json
+    hide(own, "when { resource has locked }")
     with pytest.raises(AssertionError, match="a row was looked at"):
         reading.read(own.service, Asker(Caller("acme", "k", subject=Thing("user", "bob")), "r"), "entity", id_)
 

@@ -113,6 +113,9 @@ def test_it_is_judged_on_the_state_before_and_after(desk: Desk) -> None:
     assert desk.ask("bob", "POST", "/entities", entity("new", **both)).status == 403
     assert desk.ask("bob", "PATCH", f"/entities/{locked}", {**both, "locked": False}).status == 403
     assert desk.ask("bob", "PUT", f"/entities/{locked}", entity("locked", salary=2, locked=False)).status == 403
+    batch = [entity("locked", salary=2, locked=False), entity("open", **both)]
+    items = desk.ask("bob", "POST", "/entities:batch", {"entities": batch}).json["items"]
+    assert [item["status"] for item in items] == [403, 403]
     # what is answered is what one sees then
     shut = desk.ask("bob", "PATCH", f"/entities/{open_}", {"locked": True})
     assert (shut.status, "salary" in shut.json) == (200, False)
