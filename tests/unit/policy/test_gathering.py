@@ -15,6 +15,7 @@ from policy_service.policy.facts import Facts
 from policy_service.policy.gathering import Gatherer, references
 from policy_service.policy.groups import Groups
 from policy_service.policy.request import ask
+from policy_service.policy.residual.asked import ANY, Asked, Unknown
 from tests.property.files import answer, gather, make_bundle, question
 
 ALICE, BOB, CAROL, DOC = Uid("user", "alice"), Uid("user", "bob"), Uid("user", "carol"), Uid("doc", "d1")
@@ -338,3 +339,53 @@ def test_an_action_is_in_its_groups_whoever_names_it(effect, condition):
 def test_the_action_that_is_asked_for_keeps_what_was_sent_where_a_policy_names_it() -> None:
     bundle = make('Action::"read" in Action::"viewing" || action.soft')
     assert answer(bundle, question()._replace(action=Act("read", {"soft": True}))).allowed
+
+
+# one side unknown
+
+
+def gather_open(bundle: Bundle, known: Thing, unknown: Unknown = "resource", **parts: Any) -> Asked:
+    """The facts of a question about any row; `overlay` is what it says of each."""
+    row = ANY._replace(properties=parts.get("overlay", {}))
+    sides = (known, row) if unknown == "resource" else (row, known)
+    request = Request(sides[0], Act("read"), sides[1], parts.get("context", {}))
+    gatherer = Gatherer(bundle, Store(bundle).fetch, lambda: NOW, {"key": "k"})
+    return gatherer.gather_open(ask(request), unknown, parts.get("drawn"))
+
+
+def test_the_known_side_is_as_a_decision_sees_it() -> None:
+    bundle = make("principal in resource", stored(ALICE, [DOC], level=1), groups="g, user:alice, group:x, acme\n")
+    for unknown in ("resource", "principal"):
+        asked = gather_open(bundle, Thing("user", "alice", {"mood": "good"}), unknown)
+        assert asked.known.uid == ALICE
+        assert asked.known.attributes == {"tenant": "acme", "level": 1, "mood": "good"}
+        assert asked.known.parents == {DOC, group("x")}
+        assert asked.entities.keys() == {ALICE, Uid("Action", "read")}
+
+
+def test_what_is_said_of_every_row_stays_apart() -> None:
+    bundle = make("resource.level == 1", stored(ALICE, level=1))
+    asked = gather_open(bundle, Thing("user", "alice"), overlay={"level": 2})
+    assert asked.overlay == {"level": 2}
+    assert asked.known.attributes["level"] == 1
+
+
+def test_references_of_the_known_side_are_followed() -> None:
+    bundle = make("principal.boss.level == 1", stored(ALICE, boss=to(BOB)), stored(BOB, level=1))
+    asked = gather_open(bundle, Thing("user", "alice"))
+    bob = asked.entities[BOB]
+    assert bob is not None
+    assert bob.attributes["level"] == 1
+
+
+def test_the_context_has_what_is_read() -> None:
+    assert gather_open(make("context.now == context.now"), Thing("user", "alice")).context == {"now": NOW}
+    assert gather_open(make('context.caller.key == "k"'), Thing("user", "alice")).context == {"caller": {"key": "k"}}
+    assert gather_open(make("context.a == 1"), Thing("user", "alice"), context={"a": 1}).context == {"a": 1}
+
+
+def test_what_relationships_draw_is_the_store_s_to_say() -> None:
+    files = {"relationships.yaml": "relationships:\n  owns: {attribute: {on: to, name: owner}}\n"}
+    bundle = make_bundle(files)
+    assert gather_open(bundle, Thing("user", "alice")).drawn == {"owner"}
+    assert gather_open(bundle, Thing("user", "alice"), drawn=["team"]).drawn == {"team"}

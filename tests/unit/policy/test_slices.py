@@ -10,6 +10,7 @@ import pytest
 from policy_service.model import Effect, Engine, Entity, Policy, Uid
 from policy_service.policy import slices as module
 from policy_service.policy.decide import decide_slice
+from policy_service.policy.residual.asked import Unknown
 from policy_service.policy.scope import NOTHING, Key, Needs, Scope
 from policy_service.policy.slices import KEPT, Index, keys_of, widen
 from tests.property.files import answer, gather, make_bundle, question
@@ -335,3 +336,62 @@ def test_slices_are_kept_as_long_as_their_policies_are_not_too_many(monkeypatch:
     index.forget()
     assert [found(index, user)[-1] for user in users[:3]] == ["0", "1", "2"]
     assert len(index._slices) == 3
+
+
+# one side unknown
+
+
+def opened(
+    index: Index, known: Uid, unknown: Unknown = "resource", action: Uid = READ, above: Iterable[Uid] = ()
+) -> list[str]:
+    """The policies found for whatever the unknown side is."""
+    parents = frozenset(above)
+    chosen = index.find_open(Entity(known, {}, parents), Entity(action, {}, parents), unknown)
+    return [compiled.policy.id for compiled in chosen.policies]
+
+
+@pytest.mark.parametrize(("unknown", "role"), [("resource", "principal"), ("principal", "resource")])
+def test_whatever_one_side_is_its_policies_are_found(unknown: Unknown, role: str) -> None:
+    any_row = {unknown: only(("==", DOC), ("in", FOLDER), ("is", "x"), ("id", "y"))}
+    index = Index(
+        [
+            fake("any", Scope()),
+            fake("row", Scope(**any_row)),
+            fake("alice", Scope(**any_row | {role: only(("==", ALICE))})),
+            fake("staff", Scope(**{role: only(("in", STAFF))})),
+            fake("nobody", Scope(**{unknown: frozenset()})),
+            fake("viewing", Scope(action=only(("==", VIEWING)))),
+        ]
+    )
+    for _ in range(2):
+        assert opened(index, ALICE, unknown) == ["any", "row", "alice"]
+        assert opened(index, BOB, unknown) == ["any", "row"]
+        assert opened(index, BOB, unknown, above=[STAFF]) == ["any", "row", "staff"]
+        assert opened(index, BOB, unknown, VIEWING) == ["any", "row", "viewing"]
+
+
+def test_both_sides_may_be_unknown_in_turn() -> None:
+    index = Index([fake("alice", Scope(only(("==", ALICE)))), fake("doc", Scope(resource=only(("==", DOC))))])
+    assert opened(index, ALICE) == ["alice", "doc"]
+    assert opened(index, ALICE, "principal") == ["alice"]
+    assert opened(index, DOC, "principal") == ["alice", "doc"]
+
+
+def test_what_they_read_together_is_known() -> None:
+    index = Index([fake("a", Scope(), Needs(depth=2)), fake("b", Scope(), Needs(now=True))])
+    needs = index.find_open(Entity(ALICE, {}), Entity(READ, {}), "resource").needs
+    assert (needs.depth, needs.now) == (2, True)
+
+
+def test_open_questions_are_kept_as_long_as_their_policies_are_not_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "POLICIES", 30)
+    users = [Uid("user", str(number)) for number in range(20)]
+    index = Index(
+        [fake(f"any{number}", Scope()) for number in range(9)]
+        + [fake(user.id, Scope(only(("==", user)))) for user in users]
+    )
+    for user in (*users, *users):
+        assert opened(index, user)[-1] == user.id
+        assert 1 <= len(index._open) <= 3
+    index.forget()
+    assert not index._open
