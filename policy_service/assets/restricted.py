@@ -8,14 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
-from policy_service.model import Value
-from policy_service.policy.stored_values import decode_name, encode, encode_name, write_json
+from policy_service.policy.stored_values import decode_name, encode_name, write_json
 from policy_service.store.data_keys import DataKeys
 from policy_service.store.sealing import blind, seal, sealed_version, unseal
-from policy_service.store.tables import BlindRow
 
 SEALED, BLIND = "restricted", "blind"
 
@@ -63,20 +59,10 @@ class Sealing:
         key = self.keys.active(self.account)
         return {name: blind(key, BLIND, write_json(stored[name]).encode(), name) for name in names}
 
-
-def find_equal(session: Session, sealing: Sealing, name: str, value: Value) -> list[str]:
-    """The ids of entities whose restricted property `name` is `value`, sorted, by the digests of all keys' versions.
-
-    Only where properties are sealed; elsewhere they are compared as any other.
-    """
-    if not sealing.keys:
-        return []
-    stored, text = encode_name(name), write_json(encode(value)).encode()
-    digests = [blind(key, BLIND, text, stored) for _, key in sealing.keys.all(sealing.account)]
-    return list(
-        session.scalars(
-            select(BlindRow.id)
-            .where(BlindRow.account_id == sealing.account, BlindRow.name == stored, BlindRow.digest.in_(digests))
-            .order_by(BlindRow.id)
-        )
-    )
+    def digests(self, name: str, text: str) -> list[bytes]:
+        """The digests that a property has where it is sealed and its stored form is `text`: one for each version of
+        the key."""
+        if not self.keys:
+            return []
+        stored = encode_name(name)
+        return [blind(key, BLIND, text.encode(), stored) for _, key in self.keys.all(self.account)]

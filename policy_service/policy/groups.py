@@ -33,6 +33,7 @@ class Groups:
     parents: Mapping[Uid, frozenset[Uid]] = field(default_factory=dict)
     _closures: dict[frozenset[Uid], frozenset[Uid]] = field(default_factory=dict, repr=False, compare=False)
     _ids: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False, compare=False)
+    _members: dict[Uid, list[Uid]] = field(default_factory=dict, repr=False, compare=False)
 
     def closure(self, uid: Uid) -> frozenset[Uid]:
         """All groups `uid` is in, through other groups too; itself only where it is a group in itself."""
@@ -65,6 +66,17 @@ class Groups:
             if ids:
                 self._ids[type_] = ids
         return ids
+
+    def members(self, group: Uid) -> Sequence[Uid]:
+        """Who is in a group directly; all groups are looked through once."""
+        if not self._members and self.parents:
+            found: dict[Uid, list[Uid]] = {}
+            for member, groups in self.parents.items():
+                for each in groups:
+                    found.setdefault(each, []).append(member)
+            # at once: another thread that asks meanwhile finds all of it or nothing
+            self._members.update(found)
+        return self._members.get(group, ())
 
     def add(self, more: Mapping[str, Sequence[str]]) -> Groups:
         """These groups and more members: `{"editors": ["user:alice"]}`.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +13,7 @@ from policy_service.assets.inventory import Inventory, open_inventory
 from policy_service.model import Version
 from policy_service.policy.bundle import Bundle, join
 from policy_service.policy.files import parse_layer
+from policy_service.policy.stored_values import write_json
 from policy_service.policy.values import read_json
 from policy_service.store.door import Store
 
@@ -31,13 +31,20 @@ ENTITIES = """[
 
 
 def make_bundle(
-    tenant: str = "acme", *, restricted: str = "", drawn: str = RELATIONSHIPS, filed: str = ENTITIES
+    tenant: str = "acme",
+    *,
+    restricted: str = "",
+    indexed: str = "",
+    drawn: str = RELATIONSHIPS,
+    filed: str = ENTITIES,
+    groups: str = "",
 ) -> Bundle:
     """A tenant's bundle."""
     files = {
-        "tenant.yaml": f"name: {tenant}\nrestricted: [{restricted}]\n".encode(),
+        "tenant.yaml": f"name: {tenant}\nrestricted: [{restricted}]\nindexed: [{indexed}]\n".encode(),
         "relationships.yaml": drawn.encode(),
         "entities.json": filed.encode(),
+        "groups.csv": groups.encode(),
     }
     bundle, findings = join(
         parse_layer("policies", {"a.cedar": POLICY}, tenant=None),
@@ -58,7 +65,7 @@ def opened(store: Store, bundle: Bundle | None = None, *, write: bool = True) ->
 
 def parse(**members: Any) -> Any:
     """What the API reads of these members: `tag__x` is `tag.x`."""
-    return read_json(json.dumps({name.replace("__", "."): value for name, value in members.items()}))
+    return read_json(write_json({name.replace("__", "."): value for name, value in members.items()}))
 
 
 def entity(inventory: Inventory, key: str, now: int = 1_000, /, **members: Any) -> Asset:

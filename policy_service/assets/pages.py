@@ -1,0 +1,137 @@
+"""Pages of assets: the rows that a filter is true of, in an order, from a place on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from sqlalchemy import Select, literal, select, tuple_
+
+from policy_service.assets.arms import SPLIT, split
+from policy_service.assets.asset import Asset
+from policy_service.assets.databases import Condition
+from policy_service.assets.looks import GATHERED, Look, Window
+from policy_service.assets.restricted import Sealing
+from policy_service.assets.rows import COLUMNS, read_row
+from policy_service.policy.residual.filter import NONE, Filter, bound
+from policy_service.store.tables import NAME_START
+
+
+class Order(NamedTuple):
+    """By what assets are sorted: `_id displayName _createdOn _beginOn _key _type`, names by their first 200 characters.
+
+    Those that are equal are sorted by id, in the same direction; those that have none come last, in both.
+    """
+
+    by: str = "_id"
+    descending: bool = False
+
+
+BY_ID = Order()
+
+
+class Place(NamedTuple):
+    """Where an asset stands in an order: what it is sorted by, none where it has none or the order is that of ids."""
+
+    value: str | int | None
+    id: str
+
+
+class Found(NamedTuple):
+    """An asset that a filter may be true of; `certain` that it is."""
+
+    asset: Asset
+    certain: bool
+    place: Place
+
+
+_COLUMNS: Mapping[str, str] = {
+    "displayName": "name_start",
+    "_createdOn": "created_on",
+    "_beginOn": "begin_on",
+    "_key": "key",
+    "_type": "type",
+}
+
+
+def read_page(
+    look: Look, sealing: Sealing, filter_: Filter, order: Order, after: Place | None, limit: int
+) -> list[Found]:
+    """At most `limit` of the assets that the filter may be true of, after a place of the order."""
+    upper, lower = bound(filter_, upper=True), bound(filter_, upper=False)
+    if upper == NONE or limit < 1:
+        return []
+    chosen = select(
+        *COLUMNS[look.shape.kind], (literal(True) if upper == lower else look.where(lower)).label("certain")
+    )
+    if order.by == "_id":
+        statements = [_by_id(look, chosen, upper, Window(limit, after.id if after else None, order.descending))]
+    else:
+        statements = _by_column(look, chosen, upper, order, after)
+    found: list[Found] = []
+    for statement in statements:
+        rows = look.session.execute(statement.limit(limit - len(found)))
+        for row in rows:
+            asset = read_row(look.shape.kind, row, sealing)
+            # where the lower bound is NULL it is not true
+            found.append(Found(asset, bool(row.certain), Place(_read_value(asset, order), asset.id)))
+        if len(found) == limit:
+            break
+    return found
+
+
+def _by_id(look: Look, chosen: Select[Any], upper: Filter, window: Window) -> Select[Any]:
+    """Rows in the order of ids: the first of each arm, or as the table has them."""
+    id_ = look.table.id
+    arms = look.find_arms(upper)
+    arms = split(arms) if arms else arms
+    if arms is None or (len(arms) > SPLIT and look.weigh(arms, GATHERED) >= GATHERED):
+        return window.apply(chosen.where(*look.there(), look.where(upper)), id_)
+    ids = look.gather(arms, window)
+    if len(arms) > 1:
+        ids = ids.order_by(ids.selected_columns.id.desc() if window.descending else ids.selected_columns.id)
+        ids = ids.limit(window.limit)
+    elif look.name_elements(arms[0].lead) is None:
+        return window.apply(chosen.where(*look.there(), look.where(upper)), id_)
+    return chosen.where(*look.there(), id_.in_(ids)).order_by(id_.desc() if window.descending else id_)
+
+
+def _by_column(look: Look, chosen: Select[Any], upper: Filter, order: Order, after: Place | None) -> list[Select[Any]]:
+    """Rows in the order of a column, then those without: from few all are gathered, else they are walked through."""
+    column, id_ = getattr(look.table, _COLUMNS[order.by]), look.table.id
+    chosen = chosen.where(*look.there(), _choose(look, upper))
+    statements = []
+    if after is None or after.value is not None:
+        valued = chosen.where(column.is_not(None)) if order.by == "displayName" else chosen
+        if after is not None:
+            place, last = tuple_(column, id_), tuple_(literal(after.value, column.type), literal(after.id, id_.type))
+            valued = valued.where(place < last if order.descending else place > last)
+        valued = valued.order_by(*(each.desc() if order.descending else each for each in (column, id_)))
+        statements.append(valued)
+    if order.by == "displayName":
+        last_id = after.id if after is not None and after.value is None else None
+        statements.append(Window(0, last_id, order.descending).apply(chosen.where(column.is_(None)), id_))
+    return statements
+
+
+def _choose(look: Look, upper: Filter) -> Condition:
+    arms = look.find_arms(upper)
+    if arms and look.weigh(arms, GATHERED) < GATHERED:
+        chosen: Condition = look.table.id.in_(look.gather(arms))
+        return chosen
+    return look.where(upper)
+
+
+def _read_value(asset: Asset, order: Order) -> str | int | None:
+    match order.by:
+        case "displayName":
+            return None if asset.display_name is None else asset.display_name[:NAME_START]
+        case "_createdOn":
+            return asset.created_on
+        case "_beginOn":
+            return asset.begin_on
+        case "_key":
+            return asset.key
+        case "_type":
+            return asset.type
+    return None
