@@ -65,7 +65,7 @@ def test_it_holds_both_layers_the_platform_s_first() -> None:
     bundle = joined(platform(), acme(files))
     assert [policy.id for policy in bundle.policies] == ["platform-nothing", "a"]
     assert bundle.tenant == "acme"
-    assert bundle.groups.names == {"x"}
+    assert bundle.groups.members(Uid("Group", "x"))
     assert set(bundle.entities) == {Uid("user", "alice")}
     assert {policy.id for policy in bundle.index.whole().policies} == {"platform-nothing", "a"}
 
