@@ -22,7 +22,8 @@ from policy_service.policy.stored_values import write_json
 
 # in this order: first what each row says of itself, then the ancestors, which are worked out from it
 Stage: TypeAlias = Literal["entities", "relationships", "ancestors"]
-STAGES: tuple[Stage, ...] = ("entities", "relationships", "ancestors")
+# after every id
+END = "~"
 
 
 class Wish(NamedTuple):
@@ -41,13 +42,15 @@ class Building(NamedTuple):
     """A layout whose rows are being made.
 
     generation  of what it draws; the one in force where that stays as it is
-    stage       how far it is, and `after`, the id of the last row that was looked at
+    anew        nothing of what is there is trusted: kinds of relationships are collected too
+    stage       how far it is, and `after`, the id of the last row that was looked at; `END` where that was the last
     done        rows that were looked at, of about `whole`
     circular    some entity was found to be its own ancestor
     """
 
     generation: int
     wish: Wish
+    anew: bool = False
     stage: Stage = "entities"
     after: str = ""
     done: int = 0
@@ -123,11 +126,29 @@ class Layout:
         """Whether any relationship draws anything, now or when what is building is done."""
         return any(generation.drawings for generation in self.generations)
 
-    def begin(self, wish: Wish, whole: int, *, anew: bool = False) -> Layout:
+    def begin(self, wish: Wish, whole: int, *, anew: bool) -> Layout:
         """The layout with another one building; with `anew` all that is drawn is drawn again."""
         same = self.is_ready and not anew and wish.drawings == self.drawings
         generation = self.generation if same else self._last() + 1
-        return replace(self, building=Building(generation, wish, whole=whole))
+        return replace(self, building=Building(generation, wish, anew, whole=whole))
+
+    def advance(self) -> Layout:
+        """The layout after a stage of what is building."""
+        building = self.building
+        assert building is not None  # noqa: S101
+        stages: list[Stage] = ["entities"]
+        stages += ["relationships"] if building.anew else []
+        stages += ["ancestors"] if building.generation != self.generation else []
+        left = stages[stages.index(building.stage) + 1 :]
+        return replace(self, building=building._replace(stage=left[0], after="")) if left else self._finish()
+
+    def go_on(self, building: Building) -> Layout:
+        """The layout with what is building further on."""
+        return replace(self, building=building)
+
+    def without(self, name: str) -> Layout:
+        """The layout once no row of a name that is leaving is left."""
+        return replace(self, leaving=self.leaving - {name})
 
     def give_up(self) -> Layout:
         """The layout without what is building."""
@@ -135,8 +156,7 @@ class Layout:
         kept = replace(self, building=None)
         return replace(kept, leaving=self.leaving | _names(self.building) - _names(self))
 
-    def finish(self) -> Layout:
-        """The layout that was building, in force."""
+    def _finish(self) -> Layout:
         assert self.building is not None  # noqa: S101
         built = Layout(self.building.generation, self.building.wish, self.building.circular)
         if self.building.generation == self.generation:

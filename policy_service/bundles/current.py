@@ -63,6 +63,15 @@ class Bundles:
             self._watch.close()
             self._watch = None
 
+    @property
+    def is_watching(self) -> bool:
+        """Whether the folders are watched: from `start` to `close`."""
+        return self._watch is not None
+
+    def ready(self) -> list[Bundle]:
+        """The bundles that are held and can answer."""
+        return list(self._ready.values())
+
     def current(self, tenant: str) -> Bundle:
         """The bundle that answers for a tenant now.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
@@ -28,13 +28,21 @@ from policy_service.store.sqlcipher import connect
 from policy_service.store.tables import SERVICE, Base
 
 
-@contextmanager
-def alone(store: Store, tenant: str) -> Iterator[None]:
+def alone(store: Store, tenant: str) -> AbstractContextManager[None]:
     """Be the one command that changes the life of a tenant; `StoreFailed` at once where another does."""
-    name = f"the tenant `{tenant}`"
+    return _alone(store, tenant, ".life", f"the tenant `{tenant}`")
+
+
+def rebuilding(store: Store, tenant: str) -> AbstractContextManager[None]:
+    """Be the one process that rebuilds what lists of a tenant start from; `StoreFailed` at once where another does."""
+    return _alone(store, tenant, ".lists", f"what lists of `{tenant}` start from")
+
+
+@contextmanager
+def _alone(store: Store, tenant: str, suffix: str, name: str) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         if isinstance(store.databases, Files):
-            path = store.databases.path(tenant).with_suffix(".life")
+            path = store.databases.path(tenant).with_suffix(suffix)
             stack.enter_context(Gate(path, name).alone(seconds=0))
         elif isinstance(store.databases, Postgres):
             stack.enter_context(store.databases.alone(name))

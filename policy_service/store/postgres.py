@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
-from sqlalchemy import URL, Connection, Engine, create_engine, make_url
+from psycopg import IsolationLevel
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session
 
@@ -35,7 +36,7 @@ def read_url(text: str, variable: str) -> URL:
 
 def make_engine(url: URL, *, patient: bool = False) -> Engine:
     """The pool of connections; a statement that takes over 30 s is ended, but for a `patient` one."""
-    return create_engine(
+    engine = create_engine(
         url,
         connect_args={
             "connect_timeout": 5,
@@ -58,6 +59,14 @@ def make_engine(url: URL, *, patient: bool = False) -> Engine:
         json_deserializer=orjson.loads,
         hide_parameters=True,
     )
+    event.listen(engine, "checkin", _forget_isolation)
+    return engine
+
+
+def _forget_isolation(driver: Any, _: object) -> None:
+    # who writes next has to see what the one became whom it waited for
+    if driver is not None and driver.isolation_level is not None and not driver.closed:
+        driver.isolation_level = None
 
 
 class Postgres:
@@ -103,6 +112,8 @@ class Postgres:
         session.connection().exec_driver_sql(context.SET, (context.mint(self._find_key(), session.account),))
 
     def _begin_reading(self, connection: Connection, account: str) -> None:
+        # all of it is of one moment: what says how rows are to be read goes with the rows
+        connection.connection.dbapi_connection.isolation_level = IsolationLevel.REPEATABLE_READ  # type: ignore[union-attr]
         self._begin(connection, account, "on")
 
     def _begin_writing(self, connection: Connection, account: str) -> None:

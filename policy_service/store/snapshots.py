@@ -15,8 +15,7 @@ from policy_service.store.postgres import Postgres
 def snapshot(store: Store, tenant: str) -> Iterator[Session]:
     """A session that reads a tenant as it is when the block begins, whatever its state; for commands of the owner."""
     with store.databases.session(tenant) as session:
-        if store.backend == "postgresql":
-            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        session.connection()  # from now on, and not from the first look
         yield session
 
 
