@@ -12,8 +12,8 @@ from collections.abc import Hashable, Iterator, Mapping
 from policy_service.model import Effect, Policy, Uid
 from policy_service.policy.bundle import Bundle
 from policy_service.policy.evaluate import World
-from policy_service.policy.residual.asked import Asked, Unknown
-from policy_service.policy.residual.asking import Asking, find_asking
+from policy_service.policy.residual.asked import Asked
+from policy_service.policy.residual.asking import Asking
 from policy_service.policy.residual.compiler import Compiler
 from policy_service.policy.residual.filter import (
     EVERY,
@@ -32,7 +32,7 @@ from policy_service.policy.residual.plans import Plan
 from policy_service.policy.residual.symbols import ID, is_of, is_same
 from policy_service.policy.residual.tidy import tidy
 from policy_service.policy.residual.truth import Truth, settle
-from policy_service.policy.scope import Compiled, Keys
+from policy_service.policy.scope import Keys
 from policy_service.policy.tree import Name
 from policy_service.policy.values import dumps
 
@@ -64,21 +64,12 @@ def make_plan(bundle: Bundle, asked: Asked) -> Plan:
     return plan
 
 
-def _find_asking(bundle: Bundle, policy: Compiled, unknown: Unknown) -> Asking:
-    kept = bundle.plans.asking
-    key = (policy.policy.id, unknown)
-    found = kept.get(key)
-    if found is None:
-        found = kept[key] = find_asking(policy.rule, unknown)
-    return found
-
-
 def _write_key(bundle: Bundle, asked: Asked) -> Hashable:
     """All that the policies may read of the facts, and what they were found by."""
     names = asked.needs.attributes
     read: frozenset[str] | None = frozenset()
     for compiled in asked.policies:
-        each = _find_asking(bundle, compiled, asked.unknown)
+        each = bundle.plans.find_asking(compiled, asked.unknown)
         read = None if read is None or each.context is None else read | each.context
     entities = [entity for entity in asked.entities.values() if entity]
     return (
@@ -109,7 +100,7 @@ def tell_policies(bundle: Bundle, asked: Asked) -> Iterator[tuple[Policy, Truth]
     left = LEAVES
     for compiled in asked.policies:
         policy = compiled.policy
-        truth = _tell(ground, _find_asking(bundle, compiled, asked.unknown), policy.id)
+        truth = _tell(ground, bundle.plans.find_asking(compiled, asked.unknown), policy.id)
         left -= truth.size
         if left < 0:
             opaque = Opaque(_TOO_MANY, policy.id)

@@ -7,9 +7,12 @@ from typing import NamedTuple
 
 from policy_service.model import Policy
 from policy_service.policy.residual.asked import Unknown
-from policy_service.policy.residual.asking import Asking
+from policy_service.policy.residual.asking import Asking, find_asking
 from policy_service.policy.residual.filter import All, Below, Each, End, Filter, Not, Some, Test
+from policy_service.policy.scope import Compiled
 
+# policies of which it is known what they ask for: some 2 KB each
+ASKING = 4_096
 # filters kept ready per bundle, and what they hold together: a test takes some 500 bytes
 KEPT = 512
 WEIGHT = 50_000
@@ -28,7 +31,18 @@ class Plans:
     def __init__(self) -> None:
         self._kept: dict[Hashable, Plan] = {}
         self._held = 0
-        self.asking: dict[tuple[str, Unknown], Asking] = {}
+        self._asking: dict[tuple[str, Unknown], Asking] = {}
+
+    def find_asking(self, policy: Compiled, unknown: Unknown) -> Asking:
+        """What a policy of the bundle asks for; looked for once."""
+        key = (policy.policy.id, unknown)
+        found = self._asking.get(key)
+        if found is None:
+            found = find_asking(policy.rule, unknown)
+            if len(self._asking) >= ASKING:
+                self._asking.clear()
+            self._asking[key] = found
+        return found
 
     def find(self, key: Hashable) -> Plan | None:
         """The plan that was kept for these facts."""
