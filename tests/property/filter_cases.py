@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from policy_service.assets.asset import Asset
 from policy_service.model import Thing
 from policy_service.policy.stored_values import show, write_json
@@ -35,10 +37,29 @@ def write_case(case: Case) -> str:
 
 
 def read_case(text: str) -> Case:
-    """The inverse of `write_case`."""
-    raw = read_json(text)
-    world = {name: tuple(part) if isinstance(part, list) else part for name, part in raw["world"].items()}
-    return Case(World(**world), raw["policies"], Asking(**{**raw["asking"], "known": Thing(**raw["asking"]["known"])}))
+    """The inverse of `write_case`; or YAML, which tells only what there is, and may list policies in Cedar."""
+    raw = read_json(text) if text.startswith("{") else yaml.safe_load(text)
+    world, asking = raw.get("world", {}), raw.get("asking", {})
+    files = {"tenant.yaml": "name: x\n", "relationships.yaml": "", "entities.json": "[]", "groups.csv": ""}
+    policies = raw["policies"]
+    if isinstance(policies, list):
+        policies = {f"c0-{number}.cedar": text for number, text in enumerate(policies)}
+    return Case(
+        World(
+            files | world.get("files", {}),
+            tuple(world.get("entities", ())),
+            tuple(world.get("relationships", ())),
+            world.get("nested", {}),
+        ),
+        policies,
+        Asking(
+            asking.get("action", "a0"),
+            asking.get("unknown", "resource"),
+            Thing(**asking.get("known", {"type": "Person", "id": "ann"})),
+            asking.get("overlay", {}),
+            asking.get("context", {}),
+        ),
+    )
 
 
 def see_world(files: Mapping[str, str], stored: Stored) -> World:

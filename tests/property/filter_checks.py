@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from policy_service.policy.residual.plan import residual
-from policy_service.policy.residual.rows import matches
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from policy_service.model import Entity
 from policy_service.policy.bundle import Bundle
-from policy_service.policy.engines.cedar import CedarPolicy
 from policy_service.policy.residual.filter import Filter, bound
+from policy_service.policy.residual.plan import residual
+from policy_service.policy.residual.rows import matches
 from tests.property.filter_tallies import Tally
 from tests.property.filter_truths import Truth, judge
 
@@ -37,34 +36,35 @@ def check_evaluation(tally: Tally, truth: Truth) -> None:
             raise Mismatch("evaluate", f"{row.asset.key}: {told}, but {decision.allowed} {reasons} {why}")
 
 
-def check_residual(tally: Tally, bundle: Bundle, truth: Truth, entities: Mapping[str, Entity]) -> Filter:
+class Bounds(NamedTuple):
+    """The ids of rows of which a filter is certainly true, and of those of which it may be."""
+
+    lower: set[str]
+    upper: set[str]
+
+
+def check_residual(tally: Tally, bundle: Bundle, truth: Truth, entities: Mapping[str, Entity]) -> tuple[Filter, Bounds]:
     """The filter of a question, which is true of what is allowed; both bounds where part of it is opaque."""
     filter_ = residual(bundle, truth.asked)
     lower, upper = bound(filter_, upper=False), bound(filter_, upper=True)
     exact = lower == upper
     tally.counts["filters"] += 1
     tally.counts["filters, exact"] += exact
-    allowed = 0
-    for row, decision in zip(truth.rows, truth.decisions, strict=True):
-        if row.entity.uid in truth.asked.twofold:
-            tally.counts["decided, twofold"] += 1
-            continue
-        entity = entities[row.asset.id]
+    bounds = Bounds(set(), set())
+    decided = {row.asset.id: decision.allowed for row, decision in zip(truth.rows, truth.decisions, strict=True)}
+    for id_, entity in entities.items():
         low = matches(lower, entity)
         high = low if exact else matches(upper, entity)
-        if not low <= decision.allowed <= high:
-            raise Mismatch("residual", f"{row.asset.key} {row.entity.uid}: {low} <= {decision.allowed} <= {high}")
-        allowed += decision.allowed
-        tally.counts["decided"] += 1
-    tally.counts["filters, of some rows"] += 0 < allowed < len(truth.rows)
-    return filter_
-
-
-def is_cedar(truth: Truth) -> bool:
-    """Whether only Cedar's policies are about a question."""
-    return all(isinstance(policy, CedarPolicy) for policy in truth.asked.policies)
-
-
-def show(rows: Sequence[str]) -> str:
-    """Ids, or how many there are."""
-    return ", ".join(sorted(rows)[:10])
+        if low:
+            bounds.lower.add(id_)
+        if high:
+            bounds.upper.add(id_)
+        allowed = decided.get(id_)
+        if allowed is None or entity.uid in truth.asked.twofold:
+            tally.counts["decided, twofold"] += 1
+        elif not low <= allowed <= high:
+            raise Mismatch("residual", f"{entity.uid}: {low} <= {allowed} <= {high}")
+        else:
+            tally.counts["decided"] += 1
+    tally.counts["filters, of some rows"] += 0 < sum(decided.values()) < len(decided)
+    return filter_, bounds

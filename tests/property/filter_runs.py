@@ -7,15 +7,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from policy_service.assets.inventory import Inventory, open_inventory
+from policy_service.model import Uid
 from policy_service.policy.bundle import Bundle
+from policy_service.policy.residual.filter import Filter, all_of, any_of
 from policy_service.store.door import Store
 from tests.property import filter_store
 from tests.property.filter_cases import Case, see_world, shrink
 from tests.property.filter_checks import Mismatch, check_evaluation, check_residual
 from tests.property.filter_draws import Draws, by_seed
-from tests.property.filter_sets import SETS, Asking, draw_sets, make_bundle
+from tests.property.filter_meanings import Seen
+from tests.property.filter_scenes import Scene
+from tests.property.filter_selections import check_selection
+from tests.property.filter_sets import SETS, Asking, Everyone, draw_sets, make_bundle
 from tests.property.filter_store import Stored
 from tests.property.filter_tallies import Tally
+from tests.property.filter_trees import draw_filter
 from tests.property.filter_truths import find_truth, make_gatherer, see_entities
 from tests.property.filter_worlds import ACCOUNT, World, draw_world
 
@@ -24,10 +30,10 @@ from tests.property.filter_worlds import ACCOUNT, World, draw_world
 class Size:
     """How much of everything one world has."""
 
-    entities: int = 24
-    relationships: int = 14
+    entities: int = 120
+    relationships: int = 60
     sets: int = SETS
-    askings: int = 3
+    askings: int = 4
     rounds: int = 3
 
 
@@ -36,9 +42,11 @@ class Failed(Exception):
     """What went wrong, and of what."""
 
     error: Exception
-    case: Case
+    case: Case | None = None
 
     def __str__(self) -> str:
+        if self.case is None:
+            return f"{type(self.error).__name__}: {self.error}"
         policies = "\n".join(self.case.policies.values())
         return f"{type(self.error).__name__}: {self.error}\n{self.case.asking}\n{policies}"
 
@@ -53,23 +61,37 @@ class Run:
 
     def go(self, draws: Draws) -> None:
         """One world, asked about, edited and asked about again; `Failed` where two answers are not one."""
+        try:
+            self._go(draws)
+        except Failed:
+            raise
+        except Exception as error:
+            raise Failed(error) from error
+        self.tally.counts["worlds"] += 1
+
+    def _go(self, draws: Draws) -> None:
         world = draw_world(draws, self.size.entities, self.size.relationships)
         bundle = bare_bundle(world)
+        # the layout of the world before may stay in force, and what is known of kinds
+        self.clear(anew=draws.chance(60))
         with self.open(bundle, write=True) as inventory:
-            filter_store.clear(inventory)
             filter_store.fill(inventory, world)
         for round_ in range(self.size.rounds):
             if round_:
                 with self.open(bundle, write=True) as inventory:
                     filter_store.edit(inventory, draws, world, 10_000 * round_)
             self._ask(draws, world)
-        self.tally.counts["worlds"] += 1
 
     @contextmanager
     def open(self, bundle: Bundle, *, write: bool = False) -> Iterator[Inventory]:
         """The inventory of a session."""
         with self.store.session(ACCOUNT, write=write) as session:
             yield open_inventory(self.store, session, bundle)
+
+    def clear(self, *, anew: bool) -> None:
+        """Take away what is stored."""
+        with self.store.session(ACCOUNT, write=True) as session:
+            filter_store.clear(session, anew=anew)
 
     def shrink(self, failed: Failed) -> Case | None:
         """The smallest case in which the same goes wrong; none where it does not in a world that is written anew."""
@@ -81,21 +103,25 @@ class Run:
                 return _name(error) == _name(failed.error)
             return False
 
-        return shrink(failed.case, fails) if fails(failed.case) else None
+        return shrink(failed.case, fails) if failed.case and fails(failed.case) else None
 
     def _ask(self, draws: Draws, world: World) -> None:
         with self.open(bare_bundle(world)) as inventory:
             stored = filter_store.read(inventory)
-        sets = draw_sets(draws, stored, self.size.sets, self.size.askings)
+        everyone = Everyone(stored)
+        sets = draw_sets(draws, everyone, self.size.sets, self.size.askings)
         bundle, findings = make_bundle(world, sets.files)
         self.tally.counts["policies"] += len(sets.files)
         self.tally.counts["policies, refused"] += len(findings)
         for policy in bundle.layer.policies:
             self.tally.meet_rule(policy.rule)
         with self.open(bundle) as inventory:
+            look = Look(inventory, stored)
             for asking in sets.askings:
                 try:
-                    self.compare(draws, inventory, stored, asking)
+                    filter_ = self.compare(draws, look, asking)
+                    if draws.chance(25):
+                        self.search(draws, look, everyone.scene(), filter_)
                 except Exception as error:
                     case = Case(see_world(world.files, stored), sets.about(asking.action), asking)
                     raise Failed(error, case) from error
@@ -104,22 +130,48 @@ class Run:
         """One question about a world that is written anew."""
         bundle, findings = make_bundle(case.world, case.policies)
         assert not findings, findings
+        self.clear(anew=True)
         with self.open(bundle, write=True) as inventory:
-            filter_store.clear(inventory)
             filter_store.fill(inventory, case.world)
         with self.open(bundle) as inventory:
-            self.compare(draws, inventory, filter_store.read(inventory), case.asking)
+            self.compare(draws, Look(inventory, filter_store.read(inventory)), case.asking)
 
-    def compare(self, draws: Draws, inventory: Inventory, stored: Stored, asking: Asking) -> None:
-        """Hold all that answers one question against each other."""
-        rows = [row for kind in filter_store.KINDS for row in stored.rows[kind]]
-        bundle = inventory.bundle
-        gatherer = make_gatherer(bundle, stored)
-        truth = find_truth(bundle, gatherer, asking, rows)
-        check_evaluation(self.tally, truth)
-        entities = dict(zip((row.asset.id for row in rows), see_entities(gatherer, rows), strict=True))
-        filter_ = check_residual(self.tally, bundle, truth, entities)
+    def compare(self, draws: Draws, look: Look, asking: Asking) -> Filter:
+        """Hold all that answers one question against each other; its filter."""
+        bundle = look.inventory.bundle
+        truth = find_truth(bundle, look.gatherer, asking, look.rows, look.inventory.layout.drawn)
+        if draws.chance(30):
+            check_evaluation(self.tally, truth)
+        filter_, bounds = check_residual(self.tally, bundle, truth, look.entities)
         self.tally.meet_filter(filter_)
+        for kind, held in look.seen.items():
+            # most of what it costs to compare is that of making a statement
+            if kind == "entity" or not held or draws.chance(50):
+                check_selection(self.tally, draws, look.inventory, kind, filter_, held, bounds)
+        return filter_
+
+    def search(self, draws: Draws, look: Look, scene: Scene, filter_: Filter) -> None:
+        """Hold what is found by a search, alone and among what policies allow, against the same read row by row."""
+        kind = draws.pick(filter_store.KINDS)
+        search = draw_filter(draws, scene, kind=kind)
+        self.tally.meet_filter(search)
+        wanted = draws.pick((search, all_of(filter_, search), any_of(filter_, search)))
+        check_selection(self.tally, draws, look.inventory, kind, wanted, look.seen[kind])
+
+
+class Look:
+    """What is stored, read in one session, as facts and as rows."""
+
+    def __init__(self, inventory: Inventory, stored: Stored) -> None:
+        self.inventory = inventory
+        self.rows = [row for kind in filter_store.KINDS for row in stored.rows[kind]]
+        self.gatherer = make_gatherer(inventory.bundle, stored)
+        entities = see_entities(self.gatherer, self.rows)
+        self.entities = {entity.uid.id: entity for entity in entities}
+        others: dict[Uid, Seen] = {}
+        seen = [Seen(row.asset, entity, others) for row, entity in zip(self.rows, entities, strict=True)]
+        others.update((row.entity.uid, row) for row in seen if row.asset.kind == "entity")
+        self.seen = {kind: [row for row in seen if row.asset.kind == kind] for kind in filter_store.KINDS}
 
 
 def bare_bundle(world: World) -> Bundle:

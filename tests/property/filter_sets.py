@@ -56,11 +56,10 @@ class Sets:
         return {name: text for name, text in self.files.items() if name.startswith(names)}
 
 
-def draw_sets(draws: Draws, stored: Stored, count: int, askings: int = 2) -> Sets:
+def draw_sets(draws: Draws, everyone: Everyone, count: int, askings: int = 2) -> Sets:
     """So many sets, each with so many questions."""
     files: dict[str, str] = {}
     asked: list[Asking] = []
-    everyone = _Everyone(stored)
     for number in range(count):
         context = {name: draw_property(draws, kind) for name, kind in draws.some(tuple(NAMES.items()), 4)}
         if draws.chance(20):
@@ -94,7 +93,7 @@ def _write_files(draws: Draws, scene: Scene, number: int) -> dict[str, str]:
     return files | to_files(number, abac, casbin)
 
 
-class _Everyone:
+class Everyone:
     """What scenes of one world share."""
 
     def __init__(self, stored: Stored) -> None:
@@ -107,11 +106,11 @@ class _Everyone:
         self.uids = (*self.row_uids, *PEOPLE, *TEAMS, *NOBODY, *GROUPS)
         self.known = (*PEOPLE, *PEOPLE, *self.row_uids, *TEAMS, *NOBODY)
 
-    def scene(self, number: int, unknown: Side, context: Mapping[str, Value]) -> Scene:
+    def scene(self, number: int = 0, unknown: Side = "resource", context: Mapping[str, Value] | None = None) -> Scene:
         """The scene of one set."""
         action = Uid("Action", f"a{number}")
         groups = [Uid("Action", "odd")] if number % 2 else []
-        told = read_vocabulary([Entity(Uid("x", "x"), context)])
+        told = read_vocabulary([Entity(Uid("x", "x"), context or {})])
         return Scene(
             unknown,
             action,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import delete
+from sqlalchemy.orm import Session
 
 from policy_service.assets import entities, relationships
 from policy_service.assets.asset import Asset, Edit, Kind
@@ -17,8 +18,9 @@ from policy_service.assets.listing import page
 from policy_service.errors import Conflict
 from policy_service.model import Entity, Thing, Uid
 from policy_service.policy.values import read_value
-from policy_service.store.tables import BlindRow, ElementRow, EntityRow, RelationshipRow
+from policy_service.store.tables import BlindRow, ElementRow, EntityRow, KindRow, LayoutRow, RelationshipRow
 from tests.property.filter_draws import Draws
+from tests.property.filter_edges import check_edges
 from tests.property.filter_worlds import (
     World,
     draw_entity,
@@ -58,10 +60,10 @@ class Stored:
         return {uid: found for uid in uids if (found := self.filed.get(uid) or self.known.get(uid)) is not None}
 
 
-def clear(inventory: Inventory) -> None:
-    """Take everything away, graves too."""
-    for table in (BlindRow, ElementRow, RelationshipRow, EntityRow):
-        inventory.session.execute(delete(table))
+def clear(session: Session, *, anew: bool = True) -> None:
+    """Take everything away, graves too; with `anew` also what is known of kinds, and the layout."""
+    for table in (BlindRow, ElementRow, RelationshipRow, EntityRow, *((KindRow, LayoutRow) if anew else ())):
+        session.execute(delete(table))
 
 
 def fill(inventory: Inventory, world: World) -> None:
@@ -124,5 +126,6 @@ def read(inventory: Inventory) -> Stored:
     """What is stored, read as facts are."""
     found = {kind: page(inventory, kind, limit=1_000) for kind in KINDS}
     known = fetch_entities(inventory, [asset.uid for assets in found.values() for asset in assets])
+    check_edges(inventory.layout.drawings, found["relationship"], known)
     rows = {kind: [Row(asset, known[asset.uid]) for asset in assets] for kind, assets in found.items()}
     return Stored(rows, known, inventory.bundle.entities)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from policy_service.model import Value
+from policy_service.model import Extension, Value
 from policy_service.policy.residual.filter import (
     Below,
     Constant,
@@ -120,6 +120,8 @@ def _draw_value(draws: Draws, scene: Scene, field: Field, held: list[Value]) -> 
     if field.path in (("from",), ("to",)):
         return constant(draws.pick(scene.uids))
     value = draws.pick(held) if held and draws.chance(60) else draw_constant(draws, _cedar(field.kind), scene)
+    if isinstance(value, Extension):
+        return None
     try:
         made = constant(value)
     except ValueError:
@@ -144,7 +146,7 @@ def _draw_each(draws: Draws, scene: Scene) -> Filter:
     for _ in range(draws.number(0, 3)):
         value = draws.pick(parts) if parts and draws.chance(70) else draw_constant(draws, "any", scene)
         try:
-            values.append(constant(value))
+            values += [] if isinstance(value, Extension) else [constant(value)]
         except ValueError:
             continue
     return Each(draws.pick(("any", "all", "within")), field, tuple(dict.fromkeys(values)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from policy_service.errors import RequestError
@@ -42,9 +42,11 @@ def make_gatherer(bundle: Bundle, stored: Stored) -> Gatherer:
     return Gatherer(bundle, stored.fetch, lambda: NOW, {"key": "k"})
 
 
-def find_truth(bundle: Bundle, gatherer: Gatherer, asking: Asking, rows: Sequence[Row]) -> Truth:
+def find_truth(
+    bundle: Bundle, gatherer: Gatherer, asking: Asking, rows: Sequence[Row], drawn: Collection[str]
+) -> Truth:
     """The decision about each row of which the request does not say two things at once."""
-    asked = gatherer.gather_open(_ask(asking, ANY._replace(properties=asking.overlay)), asking.unknown)
+    asked = gatherer.gather_open(_ask(asking, ANY._replace(properties=asking.overlay)), asking.unknown, drawn)
     sure, questions = [], []
     for row in rows:
         try:

@@ -59,11 +59,14 @@ class World:
 
 
 def draw_world(draws: Draws, entities: int = 8, relationships: int = 8) -> World:
-    """A universe of five entities or more."""
-    made = [draw_entity(draws, number) for number in range(draws.number(min(5, entities), entities))]
+    """A universe of at most so many entities and relationships, one time in four of a few only."""
+    if draws.chance(25):
+        entities, relationships = min(8, entities), min(8, relationships)
+    made = [draw_entity(draws, number) for number in range(draws.number(max(1, entities // 2), entities))]
     uids = [uid_of(each) for each in made]
     files = draw_files(draws, uids)
-    links = [draw_relationship(draws, uids, number) for number in range(draws.number(0, relationships))]
+    count = draws.number(relationships // 4, relationships)
+    links = [draw_relationship(draws, uids, number) for number in range(count)]
     nested = {each["_key"]: draw_odd(draws) for each in made if draws.chance(15)}
     return World(files, tuple(made), tuple(links), nested)
 
@@ -132,9 +135,11 @@ def draw_files(draws: Draws, uids: Sequence[Uid]) -> dict[str, str]:
 
 
 def draw_settings(draws: Draws) -> str:
-    """Which properties are restricted."""
+    """Which properties are restricted, and which are indexed."""
     restricted = draws.some(("env", "size", "labels", "status", "huge", "a.b"), 2) if draws.chance(40) else []
-    return f"restricted: {json.dumps(restricted)}\n"
+    indexed = draws.some((*NAMES, *(f"tag.{name}" for name in TAGS[:3]), "a.b", "key"), 5) if draws.chance(60) else []
+    indexed = [name for name in indexed if name not in restricted]
+    return f"restricted: {json.dumps(restricted)}\nindexed: {json.dumps(indexed)}\n"
 
 
 def _draw_groups(draws: Draws, uids: Sequence[Uid]) -> str:
