@@ -43,7 +43,7 @@ def compare(draws: Draws, tally: Tally, *, entities: int = 16, sets: int = 16, a
     for policy in bundle.layer.policies:
         tally.meet_rule(policy.rule)
     for asking in drawn.askings:
-        truth = find_truth(bundle, gatherer, asking, rows)
+        truth = find_truth(bundle, gatherer, asking, rows, bundle.drawn)
         try:
             check_policies(tally, bundle, truth, seen)
             tally.meet_filter(check_residual(tally, bundle, truth, seen)[0])
