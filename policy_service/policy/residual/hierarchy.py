@@ -35,7 +35,8 @@ def is_in(ground: Ground, one: Symbol, within: Symbol) -> Verdict:
             # nothing in such a set is an entity, so that it fails unless there is nothing in it
             return Truth(NONE, Test("eq", within.of("set"), EMPTY))
         case Drawn() if isinstance(one, Fixed) and isinstance(one.value, Uid):
-            return settle(Each("any", within.field, refer(ground.reach(one.value))), presence(within))
+            reached = refer(ground.reach(one.value))
+            return settle(Each("any", within.field, reached) if reached else NONE, presence(within))
         case Drawn():
             return _HIERARCHY
         case Fixed(list() as values):
