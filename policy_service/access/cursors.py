@@ -18,7 +18,8 @@ from policy_service.store.data_keys import DataKeys
 from policy_service.store.sealing import seal, sealed_version, unseal
 
 USE = "cursor"
-_TEXT = re.compile(r"[A-Za-z0-9_-]{1,1000}", re.ASCII)
+# a place is as long as the id in it, and of those in files nobody says how long
+_TEXT = re.compile(r"[A-Za-z0-9_-]{1,16000}", re.ASCII)
 _REFUSED = "the cursor is not one of this list, begin again without it"
 
 

@@ -68,6 +68,10 @@ class StoredFacts:
                 wanted.append(uid)
         return {**found, **fetch_entities(self._enter(), wanted)} if wanted else found
 
+    def inventory(self) -> Inventory | None:
+        """The store, entered as for `fetch`; none where the tenant has none."""
+        return self._enter() if self._stored else None
+
     def know(self, entities: Iterable[Entity]) -> None:
         """Take these as what is stored, without looking again: they were just read through the same session."""
         self._known.update((entity.uid, entity) for entity in entities if can_be_stored(self._bundle, entity.uid))

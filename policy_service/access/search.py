@@ -1,12 +1,13 @@
 """Search (AuthZEN 1.0 §8): which subjects, resources or actions a decision would allow.
 
-What is found is exactly what evaluating one by one would allow, among: the entities of `entities.json`, the members
-in `groups.csv`, and the actions that a schema declares or a policy's scope names.
+What is found is exactly what evaluating one by one would allow, among: the entities of `entities.json` and of the
+store, the members in `groups.csv`, and the actions that a schema declares or a policy's scope names. Those of the
+store are found by a filter, and only what the filter can't say of them is decided one by one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from time import perf_counter_ns, time
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -17,14 +18,23 @@ from policy_service.access.authorize import Service, describe
 from policy_service.access.cursors import Cursor, read_cursor, write_cursor
 from policy_service.access.facts import StoredFacts, now
 from policy_service.access.ownership import deny_contested
+from policy_service.assets.asset import Kind
+from policy_service.assets.find import find
+from policy_service.assets.inventory import Inventory
+from policy_service.assets.pages import Place
 from policy_service.audit.list_records import record_list
-from policy_service.model import Act, Caller, Entity, Request, Thing, Uid
+from policy_service.model import Act, Caller, Entity, Request, Thing, Uid, Value
 from policy_service.policy.bundle import Bundle
 from policy_service.policy.decide import decide_all
 from policy_service.policy.facts import Facts, write_entities
 from policy_service.policy.gathering import Gatherer
 from policy_service.policy.names import cedar_type
 from policy_service.policy.request import ask
+from policy_service.policy.residual.asked import ANY, Asked
+from policy_service.policy.residual.filter import NONE, Filter, Opaque, Test, all_of, constant
+from policy_service.policy.residual.plan import residual
+from policy_service.policy.residual.symbols import TYPE
+from policy_service.policy.residual.words import explain
 from policy_service.policy.scope import NOTHING
 from policy_service.policy.universe import find_actions, find_ids
 from policy_service.policy.values import dumps
@@ -34,6 +44,10 @@ Role: TypeAlias = Literal["subject", "resource", "action"]
 # candidates that are decided one by one for a page; a page can be short of its limit where they are not enough
 EXAMINED = 2_000
 _AT_ONCE = 100
+# the stages of a search, by the letter with which a place in one begins: files and groups, then what is stored
+_FILED = "f"
+_KINDS: tuple[Kind, ...] = ("entity", "relationship")
+_STAGES: Mapping[str, Kind] = {kind[0]: kind for kind in _KINDS}
 
 
 class Search(NamedTuple):
@@ -56,7 +70,7 @@ class Found(NamedTuple):
 
 
 def search(service: Service, caller: Caller, asked: Search) -> Found:
-    """A page of what is found, in the order of ids or names, recorded as one line.
+    """A page of what is found: those of files in the order of their ids, then those of the store; recorded as one line.
 
     `RequestError` for a token of another caller or search, or a request that can't be asked; else what
     `authorize.authorize` raises.
@@ -66,9 +80,8 @@ def search(service: Service, caller: Caller, asked: Search) -> Found:
     keys, question = service.store.keys, _bind(asked)
     begin = read_cursor(keys, caller, question, asked.token) if asked.token else Cursor("", bundle.version_text)
     with StoredFacts(service.store, service.owners, bundle) as stored:
-        gatherer = Gatherer(bundle, stored.fetch, now, describe(caller, asked.address))
-        trial = _Trial(bundle, gatherer, stored.contested(), asked)
-        shown, last = _collect(trial, _list_candidates(bundle, asked, begin.after), asked.limit)
+        trial = _Trial(bundle, stored, describe(caller, asked.address), asked)
+        shown, last = _collect(trial, begin.after, asked.limit)
     service.log.write([trial.record(caller, shown, (perf_counter_ns() - started) // 1000)])
     token = write_cursor(keys, caller, question, Cursor(last, begin.version)) if last else ""
     return Found([_name(asked, name) for name in shown], token, bundle.version_text)
@@ -79,56 +92,116 @@ def _bind(asked: Search) -> str:
     return f"search {asked.role} {orjson.dumps(asked.request, default=str, option=orjson.OPT_SORT_KEYS).decode()}"
 
 
-def _list_candidates(bundle: Bundle, asked: Search, after: str) -> Iterator[str]:
-    if asked.role == "action":
-        return (name for name in find_actions(bundle) if name > after)
-    thing: Thing = getattr(asked.request, asked.role)
-    return find_ids(bundle, cedar_type(thing.type), after or None)
-
-
-def _collect(trial: _Trial, candidates: Iterator[str], limit: int) -> tuple[list[str], str]:
-    """What is allowed, and after which candidate the next page begins; empty where this is the last."""
+def _collect(trial: _Trial, after: str, limit: int) -> tuple[list[str], str]:
+    """What is allowed, and the place after which the next page begins; empty where this is the last."""
     shown: list[str] = []
-    left = EXAMINED
-    while chunk := list(islice(candidates, min(_AT_ONCE, left))):
-        for name, allowed in zip(chunk, trial.allows(chunk), strict=True):
-            if allowed and len(shown) == limit:
-                return shown, shown[-1]
-            if allowed:
-                shown.append(name)
-        left -= len(chunk)
-        if not left:
-            return shown, chunk[-1]
+    last, left = after, EXAMINED
+    for chunk in trial.candidates(after, limit + 1):
+        doubtful = [one.name for one in chunk if not one.certain][:left]
+        allowed = set(trial.allows(doubtful))
+        tried = set(doubtful)
+        for one in chunk:
+            if not one.certain and one.name not in tried:
+                return shown, last
+            if one.certain or one.name in allowed:
+                if len(shown) == limit:
+                    return shown, last
+                shown.append(one.name)
+            last = one.place
+        left -= len(doubtful)
     return shown, ""
 
 
-class _Trial:
-    """Decides about candidates by one set of facts, and keeps what is recorded of them."""
+class _Candidate(NamedTuple):
+    """One that may be found; `certain` where no decision is needed. `place` says where it stands among all."""
 
-    def __init__(self, bundle: Bundle, gatherer: Gatherer, contested: frozenset[str], asked: Search) -> None:
+    name: str
+    place: str
+    certain: bool = False
+
+
+class _Trial:
+    """Finds candidates, decides about them by one set of facts, and keeps what is recorded of them."""
+
+    def __init__(self, bundle: Bundle, stored: StoredFacts, caller: Mapping[str, Value], asked: Search) -> None:
         self._bundle = bundle
-        self._gatherer = gatherer
-        self._contested = contested
+        self._stored = stored
+        self._gatherer = Gatherer(bundle, stored.fetch, now, caller)
+        self._contested = stored.contested()
         self._asked = asked
         self._examined: list[str] = []
         self._entities: dict[Uid, Entity | None] = {}
         self._needs = NOTHING
         self._context: dict[str, object] = {}
+        self._filter: Filter | None = None
 
-    def allows(self, names: Sequence[str]) -> list[bool]:
-        """Whether each of the candidates would be allowed."""
+    def candidates(self, after: str, size: int) -> Iterator[list[_Candidate]]:
+        """Those after a place: of files and groups, then of the store, which are those that a filter lets through."""
+        stage, at = after[:1], after[1:]
+        if stage in ("", _FILED):
+            names = self._list_filed(at if stage else None)
+            while chunk := list(islice(names, _AT_ONCE)):
+                yield [_Candidate(name, _FILED + name) for name in chunk]
+        inventory = None if self._asked.role == "action" else self._stored.inventory()
+        if inventory is None:
+            return
+        self._filter = self._make_filter(inventory)
+        for kind in _KINDS if stage in ("", _FILED) else _KINDS[_KINDS.index(_STAGES[stage]) :]:
+            place = Place(None, at) if _STAGES.get(stage) == kind else None
+            yield from self._read(inventory, kind, place, min(size, _AT_ONCE))
+
+    def _list_filed(self, after: str | None) -> Iterator[str]:
+        if self._asked.role == "action":
+            return (name for name in find_actions(self._bundle) if after is None or name > after)
+        return find_ids(self._bundle, cedar_type(self._thing.type), after)
+
+    def _read(self, inventory: Inventory, kind: Kind, place: Place | None, size: int) -> Iterator[list[_Candidate]]:
+        assert self._filter is not None  # noqa: S101
+        while found := find(inventory, kind, self._filter, after=place, limit=size):
+            yield [_Candidate(row.asset.id, kind[0] + row.asset.id, row.certain) for row in found]
+            if len(found) < size:
+                return
+            place = found[-1].place
+
+    def _make_filter(self, inventory: Inventory) -> Filter:
+        """The stored entities that the question allows."""
+        try:
+            is_of_type = Test("eq", TYPE, constant(self._thing.type))
+        except ValueError:  # nothing that is stored can have this type
+            return NONE
+        if self._contested:
+            return all_of(is_of_type, Opaque("a type is in `entities.json` and in the store"))
+        return all_of(is_of_type, residual(self._bundle, self.ask_open(inventory.layout.drawn)))
+
+    def ask_open(self, drawn: Collection[str]) -> Asked:
+        """The facts of the question about any row."""
+        any_ = ask(_replace(self._asked, ANY._replace(properties=self._thing.properties)))
+        asked = self._gatherer.gather_open(any_, "principal" if self._asked.role == "subject" else "resource", drawn)
+        self._keep(asked)
+        return asked
+
+    @property
+    def _thing(self) -> Thing:
+        return getattr(self._asked.request, self._asked.role)  # type: ignore[no-any-return]
+
+    def allows(self, names: Sequence[str]) -> list[str]:
+        """Those of the candidates that would be allowed."""
+        if not names:
+            return []
         questions = [ask(_fill(self._asked, name)) for name in names]
         self._gatherer.load(dict.fromkeys(uid for one in questions for uid in (one.principal, one.resource)))
         gathered = [self._gatherer.gather(one) for one in questions]
         for facts in gathered:
             self._keep(facts)
         self._examined += names
+        decisions = decide_all(self._bundle, gathered)
         return [
-            deny_contested(self._bundle, self._contested, facts, decision).allowed
-            for facts, decision in zip(gathered, decide_all(self._bundle, gathered), strict=True)
+            name
+            for name, facts, decision in zip(names, gathered, decisions, strict=True)
+            if deny_contested(self._bundle, self._contested, facts, decision).allowed
         ]
 
-    def _keep(self, facts: Facts) -> None:
+    def _keep(self, facts: Facts | Asked) -> None:
         self._entities.update(facts.entities)
         self._needs = self._needs.join(facts.needs)
         self._context.update(facts.context)
@@ -146,19 +219,26 @@ class _Trial:
             context_used=dumps(self._context),
             examined=self._examined,
             shown=shown,
+            filter_=None if self._filter is None else explain(self._filter),
         )
 
 
 def _fill(asked: Search, name: str) -> Request:
     """The question about one candidate."""
+    if asked.role == "action":
+        return asked.request._replace(action=asked.request.action._replace(name=name))
+    thing: Thing = getattr(asked.request, asked.role)
+    return _replace(asked, thing._replace(id=name))
+
+
+def _replace(asked: Search, thing: Thing) -> Request:
+    """The question with this in the place of what is searched for."""
     subject, action, resource, context = asked.request
-    match asked.role:
-        case "subject":
-            return Request(subject._replace(id=name), action, resource, context)
-        case "action":
-            return Request(subject, action._replace(name=name), resource, context)
-        case "resource":
-            return Request(subject, action, resource._replace(id=name), context)
+    return (
+        Request(thing, action, resource, context)
+        if asked.role == "subject"
+        else Request(subject, action, thing, context)
+    )
 
 
 def _name(asked: Search, name: str) -> Thing | Act:

@@ -15,6 +15,7 @@ from typing import Any
 
 from policy_service.access.authorize import Batch, Service, authorize
 from policy_service.access.search import Search, search
+from policy_service.access.search_filters import Wanted, find_filter
 from policy_service.errors import NotRecorded, PolicyServiceError, RequestError
 from policy_service.identity.acting import require_scope
 from policy_service.model import Caller
@@ -24,7 +25,7 @@ from policy_service.web.client import read_address
 from policy_service.web.errors import INTERNAL, Answer, Headers, NotFound, TooLarge, WrongMethod, problem, refuse
 from policy_service.web.evaluation import Body, read_batch, read_single, write_batch, write_single
 from policy_service.web.metadata import WELL_KNOWN, find_metadata
-from policy_service.web.searching import ROLES, read_search, write_results
+from policy_service.web.searching import ROLES, read_search, write_filter, write_results
 
 BODY_BYTES = 1024 * 1024
 SCOPE = "decide"
@@ -134,6 +135,10 @@ def _decide(service: Service, caller: Caller, body: Body, request_id: str, addre
 
 
 def _search(service: Service, caller: Caller, body: searching.Body, request_id: str, address: str) -> Answer:
+    if body.filter:
+        wanted = Wanted(body.request, body.filter, request_id, read_address(address), body.dialect)
+        condition, version = find_filter(service, caller, wanted)
+        return Answer(200, [*_DECISION, (VERSION, version)], write_filter(condition))
     limit = body.limit or searching.LIMIT
     asked = Search(body.role, body.request, limit, request_id, read_address(address), body.token)
     found = search(service, caller, asked)

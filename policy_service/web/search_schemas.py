@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from policy_service.assets.plain_sql import DIALECTS
 from policy_service.web.schemas import CONTEXT, OPEN, Schema, describe, describe_text, refer
-from policy_service.web.searching import FILTERS, LARGEST_LIMIT, ROLES
+from policy_service.web.searching import FORMS, LARGEST_LIMIT, ROLES
 
 _PAGE: Schema = {
     "type": ["object", "null"],
@@ -25,9 +26,10 @@ _FILTER: Schema = {
     "description": "Unknown options are ignored.",
     "properties": {
         "filter": {
-            "enum": [*FILTERS, None],
+            "enum": [*FORMS, None],
             "description": "Answer, instead of results, the condition on resources: as SQL, as UCAST, as a tree.",
-        }
+        },
+        "dialect": {"enum": [*DIALECTS, None], "description": "Of the SQL; `postgresql` where it is absent."},
     },
 }
 

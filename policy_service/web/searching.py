@@ -6,14 +6,17 @@ else is read as in `evaluation`. Results have the members of the standard and no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple, get_args
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar, get_args
 
 import orjson
 
 from policy_service.access.search import Role
+from policy_service.access.search_filters import Form
+from policy_service.assets.plain_sql import DIALECTS, Dialect
 from policy_service.errors import RequestError
 from policy_service.model import Act, Request, Thing
+from policy_service.policy.stored_values import write_json
 from policy_service.web.members import (
     NOTHING,
     name_kind,
@@ -29,7 +32,8 @@ from policy_service.web.members import (
 ROLES: tuple[Role, ...] = get_args(Role)
 # results of a page where the request does not say, and at most
 LIMIT, LARGEST_LIMIT = 1_000, 1_000
-FILTERS = ("sql", "ucast", "ast")
+FORMS: tuple[Form, ...] = get_args(Form)
+_Choice = TypeVar("_Choice", bound=str)
 
 
 class Body(NamedTuple):
@@ -37,7 +41,7 @@ class Body(NamedTuple):
 
     `request` has an empty id, or an empty name, in the place of what is searched for. `limit` is none where the
     request names none; `paged` tells whether it has a `page` at all. `filter` is the form in which it wants the
-    condition on resources instead of results.
+    condition on resources instead of results, `dialect` that of its SQL.
     """
 
     role: Role
@@ -45,7 +49,8 @@ class Body(NamedTuple):
     token: str = ""
     limit: int | None = None
     paged: bool = False
-    filter: str = ""
+    filter: Form | None = None
+    dialect: Dialect = "postgresql"
 
 
 def read_search(role: Role, body: Any) -> Body:
@@ -57,8 +62,12 @@ def read_search(role: Role, body: Any) -> Body:
     act = Act("") if role == "action" else read_act(body.get("action"))
     request = Request(subject, act, resource, read_object(body, "context"))
     token, limit = _read_page(read_object(body, "page"))
-    wanted = _read_filter(role, read_object(body, "options"))
-    return Body(role, request, token, limit, body.get("page") is not None, wanted)
+    options = read_object(body, "options")
+    wanted = _read_choice(options, "filter", FORMS)
+    if wanted is not None and role != "resource":
+        raise RequestError("`options.filter` is an option of the resource search alone, leave it out")
+    dialect = _read_choice(options if role == "resource" else NOTHING, "dialect", DIALECTS) or "postgresql"
+    return Body(role, request, token, limit, body.get("page") is not None, wanted, dialect)
 
 
 def _read_target(raw: Any, role: str) -> Thing:
@@ -82,15 +91,14 @@ def _read_page(page: dict[str, Any]) -> tuple[str, int | None]:
     return token or "", min(limit, LARGEST_LIMIT) if limit else None
 
 
-def _read_filter(role: Role, options: dict[str, Any]) -> str:
-    wanted = options.get("filter")
+def _read_choice(options: dict[str, Any], name: str, choices: tuple[_Choice, ...]) -> _Choice | None:
+    wanted = options.get(name)
     if wanted is None:
-        return ""
-    if role != "resource":
-        raise RequestError("`options.filter` is an option of the resource search alone, leave it out")
-    if type(wanted) is not str or wanted not in FILTERS:
-        raise RequestError(f"`options.filter` is {quote(wanted)}, use one of {', '.join(FILTERS)}")
-    return wanted
+        return None
+    for choice in choices:
+        if wanted == choice:
+            return choice
+    raise RequestError(f"`options.{name}` is {quote(wanted)}, use one of {', '.join(choices)}")
 
 
 def write_results(body: Body, results: Sequence[Thing | Act], token: str) -> bytes:
@@ -99,9 +107,9 @@ def write_results(body: Body, results: Sequence[Thing | Act], token: str) -> byt
     return orjson.dumps({**answer, "results": [_shape(found) for found in results]})
 
 
-def write_filter(condition: dict[str, Any]) -> bytes:
+def write_filter(condition: Mapping[str, Any]) -> bytes:
     """The body of a search that wanted a condition: no results, and the condition as its context."""
-    return orjson.dumps({"context": {"filter": condition}, "results": []})
+    return write_json({"context": {"filter": condition}, "results": []}).encode()
 
 
 def _shape(found: Thing | Act) -> dict[str, str]:

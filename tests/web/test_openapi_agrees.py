@@ -17,7 +17,7 @@ from policy_service.errors import RequestError
 from policy_service.web.evaluation import ITEMS, SEMANTICS, read_batch, read_single
 from policy_service.web.schemas import SCHEMAS
 from policy_service.web.search_schemas import SEARCH_SCHEMAS
-from policy_service.web.searching import FILTERS, ROLES, Role, read_search
+from policy_service.web.searching import FORMS, ROLES, Role, read_search
 
 ALL = {**SCHEMAS, **SEARCH_SCHEMAS}
 VALIDATORS = {
@@ -61,9 +61,7 @@ BATCH = mostly(
 )
 PAGE = mostly(shape({}, token=mostly(TEXT), limit=mostly(st.sampled_from([0, 1, 10**9, -1])), properties=PROPERTIES))
 SEARCH = mostly(
-    shape(
-        PARTS, context=PROPERTIES, page=PAGE, options=mostly(shape({}, filter=st.sampled_from([*FILTERS, None, "x"])))
-    )
+    shape(PARTS, context=PROPERTIES, page=PAGE, options=mostly(shape({}, filter=st.sampled_from([*FORMS, None, "x"]))))
 )
 GOOD = {"subject": {"type": "user", "id": "x"}, "action": {"name": "x"}, "resource": {"type": "x", "id": "x"}}
 

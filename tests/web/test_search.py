@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import runpy
+from functools import partial
 from typing import Any
 
+import httpx
 import pytest
 
-from tests.web.conftest import Client, Reply, Site
+from tests.web.conftest import ROOT, Client, Reply, Site
 
 RICK, MORTY, SUMMER, BETH, JERRY = (
     f"CiRmZD{letter}2MTRkMy1jMzlhLTQ3ODEtYjdiZC04Yjk2ZjVhNTEwMGQSBWxvY2Fs" for letter in ("A", "E", "I", "M", "Q")
@@ -204,3 +207,60 @@ def test_a_page_is_one_record(client: Client, monkeypatch: pytest.MonkeyPatch) -
     assert record["resource"] == {"type": "user", "id": ""}
     assert record["rows"]["ids"] == [RICK, MORTY]
     assert json.dumps(record, default=str)
+
+
+def condition(client: Client, body: Any, **options: str) -> Any:
+    reply = find(client, "resource", {**body, "options": options})
+    assert reply.status == 200, reply.body
+    assert reply.json["results"] == []
+    return reply.json["context"]["filter"]
+
+
+TODOS = {
+    "subject": {"type": "user", "id": MORTY},
+    "action": {"name": "can_update_todo"},
+    "resource": {"type": "todo"},
+}
+
+
+def test_the_example_of_the_docs_runs(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def post(url: str, *, json: Any, headers: dict[str, str]) -> httpx.Response:
+        reply = client.send("POST", url.removeprefix("http://pdp"), json, authorization=headers["authorization"])
+        return httpx.Response(reply.status, content=reply.body, request=httpx.Request("POST", url))
+
+    example = runpy.run_path(str(ROOT / "docs" / "filter_example.py"))
+    monkeypatch.setattr(httpx, "post", post)
+    ask = partial(example["list_todos"], "http://pdp", client.key)
+    assert ask(MORTY, "can_update_todo") == ["feed the dog", "math homework"]
+    assert ask(RICK, "can_update_todo") == ["feed the dog", "math homework", "nobody's", "portal gun"]
+    assert ask(BETH, "can_update_todo") == []
+
+
+@pytest.mark.parametrize("form", ["ucast", "ast"])
+def test_a_condition_can_be_had_as_a_tree(client: Client, form: str) -> None:
+    told = condition(client, TODOS, filter=form)
+    assert (told["form"], told["exact"]) == (form, True)
+    assert "morty@the-citadel.com" in json.dumps(told["condition"])
+    assert "dialect" not in told
+
+
+def test_nothing_and_everything_are_conditions_too(client: Client) -> None:
+    nothing = condition(client, {**TODOS, "action": {"name": "nothing"}}, filter="sql")
+    everything = condition(client, {**TODOS, "action": {"name": "can_read_todos"}}, filter="sql")
+    assert (nothing["condition"]["sql"], everything["condition"]["sql"]) == ("false", "true")
+    # the policies are about todos alone
+    other = condition(client, {**TODOS, "resource": {"type": "host"}}, filter="sql")
+    assert other["condition"]["sql"] == "false"
+
+
+def test_properties_that_are_sent_are_no_columns(client: Client) -> None:
+    body = {**TODOS, "resource": {"type": "todo", "properties": {"ownerID": "morty@the-citadel.com"}}}
+    assert condition(client, body, filter="sql")["condition"] == {"sql": "true", "parameters": {}}
+
+
+def test_a_condition_is_recorded(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[Any] = []
+    monkeypatch.setattr(client.service.log, "write", kept.extend)
+    condition(client, TODOS, filter="sql")
+    (record,) = kept
+    assert record["filter"] == 'ownerID = "morty@the-citadel.com"'

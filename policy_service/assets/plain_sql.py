@@ -1,0 +1,144 @@
+"""A filter as the text of a condition on an application's own table, which has a column for each attribute.
+
+The columns are `"id"`, `"type"`, `"<attribute>"`, `"tag.<name>"`, typed as the attributes are and NULL where a row has
+none. What a plain column can't hold (sets, members of records, ancestors) can't be said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple, TypeAlias, cast
+
+from sqlalchemy import BigInteger, Boolean, Text, and_, column, false, literal, or_, true
+from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
+from sqlalchemy.dialects.sqlite.base import SQLiteDialect
+
+from policy_service.assets.conditions import read_native
+from policy_service.assets.databases import Condition, Database, Words
+from policy_service.assets.postgresql_words import Postgresql
+from policy_service.assets.sayable import find_fields
+from policy_service.assets.sqlite_words import Sqlite
+from policy_service.policy.residual.filter import (
+    All,
+    Constant,
+    Field,
+    Filter,
+    Leaf,
+    Not,
+    Opaque,
+    Some,
+    Sum,
+    Term,
+    Test,
+    fold,
+)
+from policy_service.policy.residual.operators import SUMS, TESTS
+
+Dialect: TypeAlias = Literal["postgresql", "sqlite"]
+
+_SQLITE: Any = SQLiteDialect
+_POSTGRESQL: Any = PGDialect_psycopg2  # which casts no parameter by `::`, in which some would see another one
+_DIALECTS: Mapping[str, tuple[Database, Any]] = {
+    "postgresql": (Postgresql(), _POSTGRESQL(paramstyle="named")),
+    "sqlite": (Sqlite(), _SQLITE(paramstyle="named")),
+}
+DIALECTS: tuple[Dialect, ...] = ("postgresql", "sqlite")
+_TYPES: Mapping[str, Any] = {"text": Text(), "long": BigInteger(), "bool": Boolean()}
+_UNSAID = "a plain column holds a text, a whole number or a boolean"
+_MIXED = "a column has one type, and policies compare it with values of two"
+_PARAMETER = re.compile(r":(\w+)", re.ASCII)
+# what a name of a column may be, so that no statement it is put into reads it as anything else
+_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
+
+
+class Statement(NamedTuple):
+    """The text of a condition, and its parameters by their names (`:allowed_1` in the text)."""
+
+    text: str
+    parameters: Mapping[str, Any]
+
+
+def narrow(filter_: Filter) -> Filter:
+    """The filter, true of the same rows, in which all that plain columns can't say is opaque."""
+    kinds: dict[tuple[str, ...], set[str]] = {}
+    for field in find_fields(filter_):
+        kinds.setdefault(field.path, set()).add(field.kind)
+    mixed = frozenset(path for path, held in kinds.items() if len(held - {"any"}) > 1)
+    return fold(
+        filter_, lambda leaf: _narrow(leaf, mixed), lambda all_: All((*all_,)), lambda some: Some((*some,)), Not
+    )
+
+
+def _narrow(leaf: Leaf, mixed: frozenset[tuple[str, ...]]) -> Filter:
+    if isinstance(leaf, Opaque):
+        return leaf
+    if not isinstance(leaf, Test) or not _is_plain(leaf.left) or not _is_plain_side(leaf.right):
+        return Opaque(_UNSAID)
+    if any(field.path in mixed for field in find_fields(leaf)):
+        return Opaque(_MIXED)
+    return leaf
+
+
+def _is_plain(term: object) -> bool:
+    match term:
+        case Field((("id" | "type"),), kind):
+            return kind == "text"
+        case Field((("attribute" | "tag"), name), kind):
+            return kind in (*_TYPES, "any") and name != "" and _NAME.issuperset(name)
+        case Constant(kind):
+            return kind in _TYPES
+        case Sum(_, left, right):
+            return _is_plain(left) and _is_plain(right)
+    return False
+
+
+def _is_plain_side(right: object) -> bool:
+    if isinstance(right, tuple):
+        return all(part is None or isinstance(part, str) or _is_plain(part) for part in right)
+    return right is None or _is_plain(right)
+
+
+def write(filter_: Filter, dialect: Dialect) -> Statement:
+    """The condition of a filter that was narrowed and holds nothing opaque."""
+    database, made = _DIALECTS[dialect]
+    condition: Condition = fold(
+        filter_, lambda leaf: _say(leaf, database), _every, _some, lambda part: part.is_not(true())
+    )
+    compiled = condition.compile(dialect=made, compile_kwargs={"render_postcompile": True})
+    # names that no statement has which this becomes a part of; a colon begins nothing else here
+    names = {name: f"allowed_{number}" for number, name in enumerate(compiled.params, 1)}
+    text = _PARAMETER.sub(lambda found: f":{names[found[1]]}", str(compiled))
+    return Statement(text, {names[name]: value for name, value in compiled.params.items()})
+
+
+def _every(parts: Sequence[Condition]) -> Condition:
+    return and_(true(), *parts)
+
+
+def _some(parts: Sequence[Condition]) -> Condition:
+    return or_(false(), *parts)
+
+
+def _say(leaf: Leaf, database: Database) -> Condition:
+    if not isinstance(leaf, Test):
+        raise ValueError(f"no condition on plain columns: {leaf}")
+    left, right = _term(leaf.left, database), cast(Any, leaf.right)
+    if leaf.op == "in":
+        return left.in_([read_native(part) for part in right])
+    if leaf.op in ("starts", "holds"):
+        right = right.value
+    elif right is not None and leaf.op != "like":
+        right = _term(right, database)
+    return cast(Condition, TESTS[leaf.op].sql(cast(Any, database), left, right))
+
+
+def _term(term: Term, database: Database) -> Words:
+    match term:
+        case Field(path, kind):
+            name = f"tag.{path[-1]}" if path[0] == "tag" else path[-1]
+            return column(name, _TYPES.get(kind))
+        case Constant(kind):
+            return literal(read_native(term), _TYPES[kind])
+        case Sum(op, left, right):
+            return cast(Words, SUMS[op].sql(cast(Any, database), _term(left, database), _term(right, database)))
