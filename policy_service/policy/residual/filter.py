@@ -180,8 +180,7 @@ def all_of(*parts: Filter) -> Filter:
             return NONE
         else:
             flat.append(part)
-    if len(flat) > 1:
-        flat = list(dict.fromkeys(flat))
+    flat = _drop_repeated(flat)
     return flat[0] if len(flat) == 1 else All(tuple(flat))
 
 
@@ -195,9 +194,15 @@ def any_of(*parts: Filter) -> Filter:
             return EVERY
         else:
             flat.append(part)
-    if len(flat) > 1:
-        flat = list(dict.fromkeys(flat))
+    flat = _drop_repeated(flat)
     return flat[0] if len(flat) == 1 else Some(tuple(flat))
+
+
+def _drop_repeated(parts: list[Filter]) -> list[Filter]:
+    # of a few, comparing each with each takes less than hashing all that is in them
+    if len(parts) > 4:
+        return list(dict.fromkeys(parts))
+    return [part for position, part in enumerate(parts) if part not in parts[:position]]
 
 
 def none_of(part: Filter) -> Filter:
