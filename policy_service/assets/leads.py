@@ -14,26 +14,38 @@ from policy_service.assets.sayable import find_fields, simplify
 from policy_service.policy.bundle import Bundle
 from policy_service.policy.residual.filter import EVERY, NONE, Below, Each, End, Field, Filter, Test, bound
 
+# how it begins to be told of a list without an index
+SCANS = "it looks at every row"
+
+
+def shape_of(bundle: Bundle, kind: Kind) -> Shape:
+    """The form of the rows of a kind as files say it: of which kinds their values are, nobody knows."""
+    wish = read_wish(bundle)
+    entities = Shape("entity", wish.drawn, wish.indexed, 1)
+    return entities if kind == "entity" else replace(entities, kind="relationship", ends=entities)
+
 
 def lead(bundle: Bundle, kind: Kind, filter_: Filter) -> str:
     """Which indexes serve a list of the rows that a filter may be true of, or that it looks at every row.
 
     A part of a sentence. Where a property that `tenant.yaml` does not call indexed is all that is missing, it says so.
     """
-    wish = read_wish(bundle)
-    entities = Shape("entity", wish.drawn, wish.indexed, 1)
-    shape = entities if kind == "entity" else replace(entities, kind="relationship", ends=entities)
-    upper = bound(simplify(filter_, shape), upper=True)
-    if upper in (EVERY, NONE):
-        return "every row is in it" if upper == EVERY else "no row is in it"
+    shape = shape_of(bundle, kind)
+    said = simplify(filter_, shape)
+    upper = bound(said, upper=True)
+    if upper == NONE:
+        return "no row is in it"
+    if upper == EVERY:
+        return "every row is in it" if said == EVERY else SCANS
     arms = find_arms(shape, upper, len)
     if arms is not None:
         return f"it starts from {' and '.join(dict.fromkeys(_name(arm.lead) for arm in arms))}"
-    # of relationships no property has an index of its own
-    wanted = sorted(set(_find_properties(shape, upper)) - shape.indexed) if kind == "entity" else []
+    # of relationships no property has an index of its own, and what is restricted may have none
+    found = set(_find_properties(shape, upper)) if kind == "entity" else set[str]()
+    wanted = sorted(found - shape.indexed - bundle.restricted)
     if wanted and find_arms(replace(shape, indexed=shape.indexed | set(wanted)), upper, len) is not None:
-        return f"it looks at every row, unless tenant.yaml says `indexed: [{', '.join(wanted)}]`"
-    return "it looks at every row"
+        return f"{SCANS}, unless tenant.yaml says `indexed: [{', '.join(wanted)}]`"
+    return SCANS
 
 
 def _find_properties(shape: Shape, filter_: Filter) -> Iterator[str]:
