@@ -31,8 +31,8 @@ from policy_service.policy.request import ask
 from policy_service.policy.values import dumps
 from policy_service.store.data_keys import DataKey
 
-READ, CREATE, UPDATE, DELETE, LIST = (
-    f"PolicyService::{name}" for name in ("read", "create", "update", "delete", "list")
+READ, CREATE, UPDATE, DELETE, LIST, EXPORT = (
+    f"PolicyService::{name}" for name in ("read", "create", "update", "delete", "list", "export")
 )
 # the same for what is not there and for what is not the caller's to see
 NOTHING = "nothing has this id, or it is not yours to see"
@@ -152,6 +152,11 @@ class Judge:
             (facts, deny_contested(self.bundle, contested, facts, decision))
             for facts, decision in zip(gathered, decisions, strict=True)
         ]
+
+    @property
+    def contested(self) -> frozenset[str]:
+        """The types that the file and the store both hold: of what has to do with these nothing is allowed."""
+        return self._stored.contested()
 
     def keep(self, body: Mapping[str, Any]) -> None:
         """Record this too."""

@@ -8,7 +8,7 @@ operator says is so. What each means of a row is in `conditions`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
@@ -154,16 +154,22 @@ def read_sort(text: str) -> tuple[str, bool]:
     return name, text.startswith("-")
 
 
-def read_facets(raw: Mapping[str, Any], known: Collection[str]) -> tuple[str, ...]:
-    """The facets that are asked for, each once, of those that there are."""
+def read_facets(raw: Mapping[str, Any]) -> tuple[str, ...]:
+    """The facets that are asked for, each once."""
     value = raw.get("facets")
     if not isinstance(value, list) or not 1 <= len(value) <= LIMITS.facets:
         raise RequestError(f'`facets` is no list of 1 to {LIMITS.facets} names, write `["type"]`')
-    for name in value:
-        if not isinstance(name, str) or name not in known:
-            named = f"`{name[:80]}`" if isinstance(name, str) else "what is no text"
-            raise RequestError(f"`facets` holds {named}, there are {_list(sorted(known))}")
+    if not all(isinstance(name, str) for name in value):
+        raise RequestError("`facets` holds what is no text, write names")
     return tuple(dict.fromkeys(value))
+
+
+def require_facets(names: Iterable[str], indexed: Collection[str]) -> None:
+    """See that assets can be counted by these, where some properties are indexed; `RequestError` where not."""
+    known = [*FACETS, *sorted(indexed)]
+    for name in names:
+        if name not in known:
+            raise RequestError(f"`{name[:80]}` is no facet, there are {_list(known)}")
 
 
 class _Reader:

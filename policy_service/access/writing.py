@@ -5,7 +5,7 @@ Nothing is answered before it is committed, and nothing is committed that is not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from time import time
 from typing import NamedTuple
@@ -217,13 +217,9 @@ def _find_taken(judge: Judge, entity: Asset) -> frozenset[Uid]:
     if not drawn:
         return frozenset()
     try:
-        most = entities.MOST_REMOVED
-        found = walk.neighbours(judge.inventory, entity.uid, _allow, types=drawn, limit=most, fan_out=most)
+        follow, way = walk.follow_all(judge.inventory), walk.Way(types=drawn)
+        steps = walk.neighbours(judge.inventory, entity.uid, follow, way, limit=entities.MOST_REMOVED)
     except RequestError:
         raise Conflict(f"it has more than {entities.MOST_REMOVED} relationships, delete them first") from None
-    changed = {uid for step in found.steps for uid in drawn_on(judge, step.relationship)}
+    changed = {uid for step in steps for uid in drawn_on(judge, step.relationship)}
     return frozenset(changed - {entity.uid})
-
-
-def _allow(assets: Sequence[Asset]) -> list[bool]:
-    return [True] * len(assets)

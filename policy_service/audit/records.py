@@ -107,10 +107,10 @@ def _embed(text: bytes | str | None) -> orjson.Fragment | None:
 class Mask:
     """Fields to replace by `***`: `subject.id`, `resource.properties.ssn`, `context.ip`, `facts`.
 
-    What a mask hides can stand in the facts, in the context that was used, in the filter of a list and in the
-    sentence of an engine's error or of a refused request, so a mask on anything but `facts` hides all of these too; one on `subject`
-    hides the same of the caller's subject, one on `resource` the ids of the rows of a list. Who decided can't be
-    masked: another path is `Refused`.
+    What a mask hides can stand in the facts, in the context that was used, in the filter of a list and in the sentence
+    of an engine's error or of a refused request, so a mask on anything but `facts` hides all of these too; one on
+    `subject` hides the same of the caller's subject, one on `resource` the ids of the rows of a list. Who decided
+    can't be masked: another path is `Refused`.
     """
 
     def __init__(self, paths: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, request
@@ -12,6 +12,7 @@ from werkzeug.routing import Rule
 from policy_service import __version__, config
 from policy_service.access.authorize import Service
 from policy_service.access.facts import is_shut
+from policy_service.assets.upkeep import Upkeep
 from policy_service.audit.decision_log import open_log
 from policy_service.audit.sealer import Sealer
 from policy_service.bundles.current import Bundles
@@ -35,10 +36,15 @@ _DRAINED, _DRAINED_AT_ONCE = 32 * 1024 * 1024, 64 * 1024
 
 
 class Ready(Response):
-    """An answer whose headers are complete: they are sent as they are, without werkzeug's second look at each."""
+    """An answer whose headers are complete: they are sent as they are, without werkzeug's second look at each.
 
-    def __init__(self, status: int, headers: Headers, body: bytes) -> None:
-        super().__init__([body], status, headers)
+    A body that is an iterator is sent part by part as it comes, and has no length.
+    """
+
+    def __init__(self, status: int, headers: Headers, body: bytes | Iterator[bytes]) -> None:
+        super().__init__([body] if isinstance(body, bytes) else body, status, headers)
+        if not isinstance(body, bytes):
+            return
         if status in (204, 304):
             # what has no body by its status has no length either (RFC 9110 §8.6), nor the type that werkzeug adds
             self.headers.pop("content-type", None)
@@ -67,6 +73,7 @@ def open_service(settings: Settings) -> Service:
     log = open_log(settings, store.keys)
     bundles = Bundles(settings)
     bundles.start()
+    Upkeep(store, bundles).start()
     keys = KeyRing(settings.tenants, is_shut=lambda tenant: is_shut(store, tenant))
     return Service(settings, bundles, keys, log, store, Sealer(store))
 

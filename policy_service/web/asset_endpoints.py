@@ -1,4 +1,4 @@
-"""What each endpoint of the asset API does with a request that is read and whose caller is known."""
+"""What each endpoint for one asset, or a batch, does with a request that is read and whose caller is known."""
 
 from __future__ import annotations
 
@@ -11,12 +11,9 @@ from policy_service.access.enforce import Asker
 from policy_service.assets.asset import Asset, render
 from policy_service.assets.drafts import Draft, read_entity, read_patch, read_relationship
 from policy_service.errors import PolicyServiceError, RequestError
-from policy_service.policy.names import request_type
 from policy_service.policy.stored_values import write_json
 from policy_service.web.asset_requests import (
     BATCH_BYTES,
-    LARGEST_LIMIT,
-    LIMIT,
     PREFIX,
     Query,
     Target,
@@ -47,11 +44,9 @@ class Endpoint:
 
     def answer(self, method: str) -> Answer:
         if self.target.verb == "all":
-            return self.create() if method == "POST" else self.list()
+            return self.create()
         if self.target.verb == "batch":
             return self.write_batch()
-        if self.target.verb in {"neighbours", "walk"}:
-            return self.walk()
         return {"GET": self.read, "HEAD": self.read, "PUT": self.replace, "PATCH": self.patch, "DELETE": self.delete}[
             method
         ]()
@@ -89,41 +84,6 @@ class Endpoint:
         guard = read_guard(self.headers)
         version = writing.remove(self.service, self.asker, self.target.kind, self.target.id, guard)
         return Answer(204, [*_OWN, (VERSION, version)], b"")
-
-    def list(self) -> Answer:
-        query = self.query
-        filters = reading.Filters(self.target.kind, query.text("type"), query.text("class"))
-        limit, cursor = query.number("limit", LIMIT, LARGEST_LIMIT), query.text("cursor")
-        query.end()
-        page = reading.list_assets(self.service, self.asker, filters, limit, cursor)
-        shown: dict[str, Any] = {"items": [self._render(asset) for asset in page.assets]}
-        if page.cursor:
-            shown["cursor"] = page.cursor
-        if page.version != page.began:
-            shown["policyChanged"] = True
-        return Answer(200, [*_JSON, (VERSION, page.version)], write_json(shown).encode())
-
-    def walk(self) -> Answer:
-        query, direction, types = self.query, self.query.direction(), self.query.texts("type")
-        if self.target.verb == "walk":
-            depth = query.depth()
-            query.end()
-            found = reading.walk_from(self.service, self.asker, self.target.id, direction, types, depth)
-        else:
-            limit = query.number("limit", LARGEST_LIMIT, LARGEST_LIMIT)
-            query.end()
-            found = reading.find_neighbours(self.service, self.asker, self.target.id, direction, types, limit)
-        steps = [
-            {
-                "depth": step.depth,
-                "relationship": self._render(step.relationship),
-                "_id": step.uid.id,
-                "_type": request_type(step.uid.type),
-                "entity": self._render(step.entity) if step.entity else None,
-            }
-            for step in found.steps
-        ]
-        return Answer(200, [*_JSON, (VERSION, found.version)], write_json({"steps": steps}).encode())
 
     def write_batch(self) -> Answer:
         self.query.end()

@@ -20,14 +20,19 @@ PREFIX = "/api/v1"
 BODY_BYTES = 1024 * 1024
 BATCH_BYTES = 8 * 1024 * 1024
 LIMIT, LARGEST_LIMIT = 100, 1_000
+# values of a facet
+VALUES = 100
 WALKED = 3
 DIRECTIONS = ("out", "in", "both")
+# what is asked of many assets by a body
+SEARCHES = ("search", "count", "facets", "export")
 
 _UNREADABLE = "the query can't be read, write `name=value&…` in percent-encoded UTF-8"
 
 _KINDS: Mapping[str, Kind] = {"entities": "entity", "relationships": "relationship"}
 _PATH = re.compile(
     rf"{PREFIX}/(?:(?P<all>entities|relationships)|(?P<batch>entities):batch"
+    rf"|(?P<many>entities|relationships):(?P<how>{'|'.join(SEARCHES)})"
     r"|(?P<of>entities|relationships)/(?P<id>[0-9A-Za-z-]{1,64})"
     r"|(?P<start>entities)/(?P<from>[0-9A-Za-z-]{1,64})/(?P<along>neighbours|walk))",
     re.ASCII,
@@ -40,7 +45,7 @@ _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]*"', re.ASCII)
 
 
 class Target(NamedTuple):
-    """What a path names; `verb` is `all`, `one`, `batch`, `neighbours` or `walk`."""
+    """What a path names; `verb` is `all`, `one`, `batch`, `neighbours`, `walk` or one of `SEARCHES`."""
 
     kind: Kind
     verb: str
@@ -56,6 +61,8 @@ def find_target(path: str) -> Target:
         return Target(_KINDS[match["all"]], "all")
     if match["batch"]:
         return Target("entity", "batch")
+    if match["many"]:
+        return Target(_KINDS[match["many"]], match["how"])
     if match["of"]:
         return Target(_KINDS[match["of"]], "one", match["id"])
     return Target("entity", match["along"], match["from"])

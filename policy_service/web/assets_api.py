@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import flask_smorest
 
+from policy_service.access.query import SORTS
 from policy_service.assets.walk import DEPTH
 from policy_service.web.asset_requests import DIRECTIONS, LARGEST_LIMIT, LIMIT, PREFIX, WALKED
 from policy_service.web.authzen_api import View
@@ -31,7 +32,7 @@ class _Operation(NamedTuple):
 _REFUSALS = {
     "400": "The request can't be read, or asks for more than is answered at once.",
     "401": "No valid key was sent.",
-    "403": "The key has no subject or lacks the scope, or the policies do not allow it.",
+    "403": "The key has no subject or lacks the scope, or the policies do not allow it, or hide what it is about.",
     "404": "Nothing has this id, or it is not yours to see.",
     "409": "The tenant has no store, or what is stored does not let this be done.",
     "412": "It is not what `If-Match` says any more.",
@@ -63,6 +64,7 @@ _PARAMETERS: dict[str, Schema] = {
     "If-None-Match": _header("If-None-Match", "The `ETag` that the client has; 304 where it is the same."),
     "type": _query("type", {"type": "string"}, "Only those of this type."),
     "class": _query("class", {"type": "string"}, "Only those of this class."),
+    "sort": _query("sort", {"enum": [sign + name for name in SORTS for sign in ("", "-")]}, "The order; `_id`."),
     "limit": _query("limit", _whole(LIMIT, LARGEST_LIMIT), "How many a page has at most."),
     "cursor": _query("cursor", {"type": "string"}, "The `cursor` of the page before."),
     "direction": _query("direction", {"enum": list(DIRECTIONS), "default": "both"}, "Along which relationships."),
@@ -70,7 +72,7 @@ _PARAMETERS: dict[str, Schema] = {
     "most": _query("limit", _whole(LARGEST_LIMIT, LARGEST_LIMIT), "More than these are 400."),
     "depth": _query("depth", _whole(WALKED, DEPTH), "How many steps to go."),
 }
-_ALL_PARAMETERS = ("type", "class", "limit", "cursor")
+_ALL_PARAMETERS = ("type", "class", "sort", "limit", "cursor")
 
 
 def _crud(plural: str, name: str) -> list[_Operation]:
@@ -89,8 +91,22 @@ def _crud(plural: str, name: str) -> list[_Operation]:
     ]
 
 
+def _ask_many(plural: str, name: str) -> list[_Operation]:
+    searches = (
+        ("search", f"Search {plural}", "SearchRequest", f"{name}List"),
+        ("count", f"Count {plural}", "CountRequest", "Count"),
+        ("facets", f"Count {plural} by values", "FacetsRequest", "Facets"),
+        ("export", f"Export {plural}, one a line", "ExportRequest", name),
+    )
+    return [
+        _Operation("POST", f"/{plural}:{verb}", summary, f"{verb}_{plural}", "200", gives, takes, (), _WRITE)
+        for verb, summary, takes, gives in searches
+    ]
+
+
 _OPERATIONS = [
     *_crud("entities", "Entity"),
+    *_ask_many("entities", "Entity"),
     _Operation(
         "POST", "/entities:batch", "Create or replace many entities", "write_entities", "200", "BatchAnswer",
         "EntityBatch", (), _WRITE,
@@ -104,6 +120,7 @@ _OPERATIONS = [
         ("direction", "types", "depth"), _ONE,
     ),
     *_crud("relationships", "Relationship"),
+    *_ask_many("relationships", "Relationship"),
 ]  # fmt: skip
 
 
@@ -127,9 +144,13 @@ _REQUEST = {"X-Request-ID": {"schema": {"type": "string"}, "description": "As it
 def _describe(operation: _Operation) -> dict[str, Any]:
     problem = {"application/problem+json": {"schema": refer("Problem")}}
     refused = sorted({*_ALWAYS, *operation.refusals})
-    tagged = _ETAG if operation.gives in {"Entity", "Relationship"} else {}
+    lines = operation.path.endswith(":export")
+    tagged = _ETAG if operation.gives in {"Entity", "Relationship"} and not lines else {}
     answer: Schema = {"description": "The answer.", "headers": {**_REQUEST, **_VERSION, **tagged}}
-    if operation.gives:
+    if lines:
+        answer["description"] = "A line of JSON each; a last line with `error` says why the export ends early."
+        answer["content"] = {"application/x-ndjson": {"schema": {"type": "string"}}}
+    elif operation.gives:
         answer["content"] = {"application/json": {"schema": refer(operation.gives)}}
     responses = {
         operation.status: answer,

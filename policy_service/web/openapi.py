@@ -10,6 +10,7 @@ from flask import Flask
 from policy_service.web import assets_api, authzen_api
 from policy_service.web.asset_schemas import ASSET_SCHEMAS
 from policy_service.web.authzen_api import View
+from policy_service.web.query_schemas import QUERY_SCHEMAS
 from policy_service.web.schemas import SCHEMAS
 from policy_service.web.search_schemas import SEARCH_SCHEMAS
 
@@ -32,7 +33,7 @@ def publish(app: Flask, mount: View) -> dict[str, Any]:
     """Serve every API by `mount`, and give the OpenAPI document that describes them."""
     api = _smorest.Api(app)
     api.DEFAULT_ERROR_RESPONSE_NAME = None  # what is refused stands at each operation
-    schemas = {**SCHEMAS, **SEARCH_SCHEMAS, **ASSET_SCHEMAS}
+    schemas = {**SCHEMAS, **SEARCH_SCHEMAS, **ASSET_SCHEMAS, **QUERY_SCHEMAS}
     for name, schema in schemas.items():
         api.spec.components.schema(name, schema)
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})

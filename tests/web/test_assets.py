@@ -151,6 +151,15 @@ def test_who_has_no_key_learns_nothing(asked: Asked) -> None:
     assert client.get("/api/v1").status_code == 404
 
 
+def test_an_export_comes_in_parts(asked: Asked) -> None:
+    asked.send("ada", "POST", "/entities", host("part-1"))
+    told = asked.send("ada", "POST", "/entities:export", {"text": "part-"})
+    assert told.headers["content-type"] == "application/x-ndjson"
+    assert "content-length" not in told.headers
+    assert [json.loads(line)["_key"] for line in told.text.splitlines()] == ["part-1"]
+    assert asked.send("eve", "POST", "/entities:export", {}).data == b""
+
+
 def test_bodies_have_limits_of_their_own(asked: Asked) -> None:
     client = asked.app.test_client()
     key = {"authorization": f"Bearer {asked.keys['ada']}", "content-type": "application/json"}
@@ -162,9 +171,12 @@ def test_bodies_have_limits_of_their_own(asked: Asked) -> None:
 def test_what_is_answered_is_what_the_document_says(asked: Asked) -> None:
     document = asked.app.test_client().get("/openapi.json").get_json()
 
-    def check(reply: TestResponse, name: str) -> None:
+    def validate(body: Any, name: str) -> None:
         schema = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
-        Draft202012Validator(schema).validate(reply.json)
+        Draft202012Validator(schema).validate(body)
+
+    def check(reply: TestResponse, name: str) -> None:
+        validate(reply.json, name)
 
     sent = host("doc-1", cores=4, ports=[1, 2], note=None)
     schema = {"$ref": "#/components/schemas/EntityDraft", "components": document["components"]}
@@ -179,6 +191,12 @@ def test_what_is_answered_is_what_the_document_says(asked: Asked) -> None:
     check(between, "Relationship")
     check(asked.send("ada", "GET", "/entities?limit=1"), "EntityList")
     check(asked.send("ada", "GET", "/relationships"), "RelationshipList")
+    check(asked.send("ada", "POST", "/entities:search", {"limit": 1}), "EntityList")
+    check(asked.send("ada", "POST", "/relationships:search", {"type": "knows"}), "RelationshipList")
+    check(asked.send("ada", "POST", "/entities:count", {"text": "doc"}), "Count")
+    check(asked.send("ada", "POST", "/relationships:facets", {"facets": ["type", "class"]}), "Facets")
+    for line in asked.send("ada", "POST", "/entities:export", {"text": "doc"}).text.splitlines():
+        validate(json.loads(line), "Entity")
     check(asked.send("ada", "GET", f"/entities/{one.json['_id']}/neighbours"), "Steps")
     check(asked.send("ada", "GET", f"/entities/{two.json['_id']}/walk?depth=2"), "Steps")
     check(asked.send("ada", "POST", "/entities:batch", {"entities": [sent, {}]}), "BatchAnswer")
@@ -191,6 +209,9 @@ def test_what_is_answered_is_what_the_document_says(asked: Asked) -> None:
         ("GET", "/api/v1/entities"),
         ("POST", "/api/v1/entities"),
         ("POST", "/api/v1/entities:batch"),
+        ("POST", "/api/v1/entities:search"),
+        ("POST", "/api/v1/relationships:facets"),
+        ("POST", "/api/v1/entities:export"),
         ("PATCH", "/api/v1/entities/{id}"),
         ("PUT", "/api/v1/relationships/{id}"),
         ("GET", "/api/v1/entities/{id}/walk"),

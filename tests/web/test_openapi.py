@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 from schemathesis import GenerationMode
 
 from policy_service.web.application import mount
+from policy_service.web.asset_requests import SEARCHES
 from policy_service.web.docs_page import render
 from tests.web.conftest import Client, Site
 
@@ -87,6 +88,7 @@ def test_it_describes_each_endpoint(document: dict[str, Any]) -> None:
         "/healthz",
         "/api/v1/entities",
         "/api/v1/entities:batch",
+        *(f"/api/v1/{noun}:{verb}" for noun in ("entities", "relationships") for verb in SEARCHES),
         "/api/v1/entities/{id}",
         "/api/v1/entities/{id}/neighbours",
         "/api/v1/entities/{id}/walk",

@@ -124,7 +124,7 @@ class Desk:
         raw = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
         status, own, payload = answer(self.service, method, f"/api/v1{path}", query, sent, raw, "127.0.0.1")
         assert len({name for name, _ in own}) == len(own), "a header stands twice"
-        return Reply(status, dict(own), payload)
+        return Reply(status, dict(own), payload if isinstance(payload, bytes) else b"".join(payload))
 
     def make(self, key: str, kind: str = "host", who: str = "ada", **properties: Any) -> str:
         """A new entity; its id."""

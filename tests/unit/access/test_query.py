@@ -18,6 +18,7 @@ from policy_service.access.query import (
     read_number,
     read_search,
     read_sort,
+    require_facets,
 )
 from policy_service.errors import RequestError
 from policy_service.policy.values import NUMBER
@@ -154,10 +155,13 @@ def test_numbers_and_facets() -> None:
     for wrong in (0, 1_001, "7", True, 1.5, Decimal(1)):
         with pytest.raises(RequestError, match="from 1 to 1000"):
             read_number({"limit": wrong}, "limit", 100, 1_000)
-    assert read_facets({"facets": ["type", "tag.env", "type"]}, {"type", "tag.env"}) == ("type", "tag.env")
-    for wrong in (None, [], "type", ["x"], [1], [["type"]], ["type"] * 11):
+    assert read_facets({"facets": ["type", "tag.env", "type"]}) == ("type", "tag.env")
+    for wrong in (None, [], "type", [1], [["type"]], ["type"] * 11):
         with pytest.raises(RequestError, match="`facets`"):
-            read_facets({"facets": wrong}, {"type", "class"})
+            read_facets({"facets": wrong})
+    require_facets(["type", "class", "tag.env"], {"tag.env"})
+    with pytest.raises(RequestError, match=r"`env` is no facet, there are `type`, `class`, `tag\.env`"):
+        require_facets(["type", "env"], {"tag.env"})
 
 
 def test_an_order_is_read() -> None:

@@ -1,0 +1,121 @@
+"""Counts of assets: as many as a list would show, and no word of any other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from policy_service.access.authorize import Service
+from policy_service.access.enforce import Asker, Judge, judging
+from policy_service.access.matching import read_property
+from policy_service.access.plan import Plan
+from policy_service.access.query import Search, require_facets
+from policy_service.assets.asset import Asset
+from policy_service.assets.find import count, facets, find, say
+from policy_service.assets.pages import BY_ID
+from policy_service.model import Value
+from policy_service.policy.residual.filter import Filter, all_of, bound, none_of
+from policy_service.policy.stored_values import decode, encode, write_json
+
+# rows that are decided one by one for a count; past these there are at least as many as were found
+EXAMINED = 2_000
+_AT_ONCE = 100
+# values of a property that are counted before those of rows that were decided come to them
+_VALUES = 10_000
+_NAMES = {"type": "_type", "class": "_class"}
+
+
+class Counted(NamedTuple):
+    """How many there are, or with `at_least` as many at least; and the version of the files that decided."""
+
+    number: int
+    at_least: bool
+    version: str
+
+
+class Facets(NamedTuple):
+    """Of each name the values that most have, and how many have each; with `at_least` as many at least."""
+
+    facets: Mapping[str, Sequence[tuple[Value, int]]]
+    at_least: bool
+    version: str
+
+
+class _Found(NamedTuple):
+    """What can be counted in SQL, the assets that count by a decision, and whether there were too many to decide."""
+
+    certain: Filter
+    decided: Sequence[Asset]
+    at_least: bool
+
+
+def count_assets(service: Service, asker: Asker, search: Search, told: Mapping[str, Any]) -> Counted:
+    """How many of the assets that `search` is about the subject may see; `told` is for the decision log."""
+    with judging(service, asker) as judge:
+        plan = Plan(judge, search.kind)
+        found = _find(judge, plan, search, plan.filter(search))
+        counted = count(judge.inventory, search.kind, found.certain) + len(found.decided)
+        plan.record(told, [], plan.filter(search), counted)
+        return Counted(counted, found.at_least, judge.bundle.version_text)
+
+
+def count_facets(
+    service: Service, asker: Asker, search: Search, told: Mapping[str, Any], names: Sequence[str], limit: int
+) -> Facets:
+    """How many of the assets that `search` is about have each value of `names`, where the subject may see it: of each
+    the `limit` values that most have. `RequestError` for what is no facet."""
+    with judging(service, asker) as judge:
+        plan = Plan(judge, search.kind)
+        require_facets(names, plan.names.indexed if search.kind == "entity" else ())
+        tallies: dict[str, Sequence[tuple[Value, int]]] = {}
+        at_least = False
+        for name in names:
+            wanted = all_of(plan.filter(search), plan.visible(_NAMES.get(name, name)))
+            found = _find(judge, plan, search, wanted)
+            tallies[name] = _tally(judge, plan, found, name, limit)
+            at_least |= found.at_least
+        counted = sum(number for values in tallies.values() for _, number in values)
+        plan.record(told, [], plan.filter(search), counted)
+        return Facets(tallies, at_least, judge.bundle.version_text)
+
+
+def _tally(judge: Judge, plan: Plan, found: _Found, name: str, limit: int) -> Sequence[tuple[Value, int]]:
+    values = facets(judge.inventory, plan.kind, found.certain, name, _VALUES if found.decided else limit)
+    if not found.decided:
+        return values
+    # by their canonical text: Python takes `True` for 1
+    tally = Counter({write_json(encode(value)): number for value, number in values})
+    tally.update(text for asset in found.decided for text in _read_values(asset, name))
+    most = sorted(tally.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]
+    return [(decode(orjson.loads(text)), number) for text, number in most]
+
+
+def _read_values(asset: Asset, name: str) -> Iterator[str]:
+    """The values that an asset has of a facet, as canonical text."""
+    value = list(asset.classes) if name == "class" else read_property(asset, _NAMES.get(name, name))
+    for part in value if isinstance(value, list) else () if value is None else (value,):
+        yield write_json(encode(part))
+
+
+def _find(judge: Judge, plan: Plan, search: Search, wanted: Filter) -> _Found:
+    """Of what is wanted, what SQL can say, and the rest of it decided one by one."""
+    said = say(judge.inventory, plan.kind, wanted)
+    upper, certain = bound(said, upper=True), bound(said, upper=False)
+    if upper == certain:
+        return _Found(certain, (), at_least=False)
+    doubtful = all_of(upper, none_of(certain))
+    decided: list[Asset] = []
+    left, after = EXAMINED, None
+    while left > 0:
+        limit = min(left, _AT_ONCE)
+        rows = find(judge.inventory, plan.kind, doubtful, order=BY_ID, after=after, limit=limit)
+        shown = plan.show(search, [row._replace(certain=False) for row in rows])
+        decided += [asset for asset in shown if asset is not None]
+        if len(rows) < limit:
+            return _Found(certain, decided, at_least=False)
+        left, after = left - len(rows), rows[-1].place
+    more = find(judge.inventory, plan.kind, doubtful, order=BY_ID, after=after, limit=1)
+    return _Found(certain, decided, at_least=bool(more))

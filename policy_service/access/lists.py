@@ -1,0 +1,114 @@
+"""Lists of assets, page by page: exactly those that the subject may see and that a search is about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+from policy_service.access.authorize import Service
+from policy_service.access.cursors import Cursor, read_cursor, write_cursor
+from policy_service.access.enforce import Asker, Judge, judging
+from policy_service.access.plan import Plan
+from policy_service.access.query import Search
+from policy_service.assets.asset import Asset
+from policy_service.assets.find import find
+from policy_service.assets.pages import BY_ID, Order, Place
+from policy_service.errors import Forbidden
+from policy_service.policy.residual.filter import EVERY
+
+# rows that are decided one by one for a page; a page can be short of its limit where they are not enough
+EXAMINED = 2_000
+# and what all rows of a page hold together: a thousand of the largest would fill the memory of a worker
+CHARACTERS = 8 * 1024 * 1024
+# those at once: a page of a hundred, and the one that tells whether another page follows
+_AT_ONCE = 101
+
+
+class Page(NamedTuple):
+    """A page of a list.
+
+    `cursor` is where the next one begins, none after the last page: it says so, and not a page that is short.
+    `began` is the version of the files that answered the first page, `version` that of these.
+    """
+
+    assets: list[Asset]
+    cursor: str | None
+    version: str
+    began: str
+
+
+def list_assets(
+    service: Service,
+    asker: Asker,
+    search: Search,
+    told: Mapping[str, Any],
+    order: Order = BY_ID,
+    limit: int = 100,
+    cursor: str = "",
+) -> Page:
+    """At most `limit` of the assets that the subject may see and that `search` is about, after `cursor`, in an order.
+
+    `told` is what was asked, for the decision log. `RequestError` for a cursor of another list, subject or key.
+    """
+    keys, caller = service.store.keys, asker.caller
+    question = orjson.dumps(["list", search.digest, *order]).decode()
+    begin = read_cursor(keys, caller, question, cursor) if cursor else None
+    with judging(service, asker) as judge:
+        version = judge.bundle.version_text
+        began = begin.version if begin else version
+        plan = Plan(judge, search.kind)
+        refuse_hidden(plan, order)
+        shown, last = collect(judge, plan, search, order, limit, _read_place(begin))
+        plan.record(told, [asset.id for asset in shown], plan.filter(search))
+    more = write_cursor(keys, caller, question, Cursor(orjson.dumps([*last]).decode(), began)) if last else None
+    return Page(shown, more, version, began)
+
+
+def refuse_hidden(plan: Plan, order: Order) -> None:
+    """`Forbidden` where policies may hide what an order is by: where a row stands would tell its value.
+
+    It is refused by what the policies say to this subject, whatever there is to be hidden.
+    """
+    if plan.visible(order.by) != EVERY:
+        raise Forbidden(f"`{order.by}` is hidden from you on some assets, so nothing can be sorted by it")
+
+
+def collect(
+    judge: Judge, plan: Plan, search: Search, order: Order, limit: int, after: Place | None
+) -> tuple[list[Asset], Place | None]:
+    """The assets that may be seen, and the place after which the next page begins; none where this is the last.
+
+    A full page is the last where nothing follows that may be seen: what is hidden must not show in there being one.
+    """
+    shown: list[Asset] = []
+    last: Place | None = None
+    wanted = plan.filter(search)
+    left, room, chunk = EXAMINED, CHARACTERS, limit + 1
+    while True:
+        chunk = min(chunk, _AT_ONCE, left)
+        rows = find(judge.inventory, plan.kind, wanted, order=order, after=after, limit=chunk)
+        for row, asset in zip(rows, plan.show(search, rows), strict=True):
+            if asset is not None and len(shown) == limit:
+                return shown, last
+            if asset is not None:
+                shown.append(asset)
+                last = row.place
+        if len(rows) < chunk:
+            return shown, None
+        after, chunk = rows[-1].place, 2 * chunk
+        left -= sum(not row.certain for row in rows)
+        room -= sum(_weigh(row.asset) for row in rows)
+        if left <= 0 or room <= 0:
+            return shown, after
+
+
+def _read_place(begin: Cursor | None) -> Place | None:
+    return None if begin is None else Place(*orjson.loads(begin.after))
+
+
+def _weigh(asset: Asset) -> int:
+    """About how many characters the properties of an asset have."""
+    parts = (part for value in asset.properties.values() for part in (value if isinstance(value, list) else (value,)))
+    return sum(len(part) if isinstance(part, str) else 8 for part in parts)
