@@ -14,6 +14,8 @@ def check_edges(
 ) -> None:
     """See that every entity has the ancestors and the attributes that are drawn onto it, and no others."""
     parents, attributes = draw(drawings, relationships)
+    # of an entity of a file only the file speaks
+    parents = {uid: above for uid, above in parents.items() if uid in entities}
     names = {drawing.attribute.name for drawing in drawings.values() if drawing.attribute}
     for uid, entity in entities.items():
         above = climb(parents, uid)

@@ -17,7 +17,7 @@ from policy_service.config import Settings
 from policy_service.store.door import Store
 from tests.property.filter_cases import write_case
 from tests.property.filter_draws import by_seed
-from tests.property.filter_runs import Failed, Run, Size
+from tests.property.filter_runs import EDITED, Failed, Run, Size
 from tests.property.filter_worlds import ACCOUNT
 from tests.stores import KINDS, Place, make_place_in, start_cluster
 
@@ -80,10 +80,11 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="the number of the first world")
     parser.add_argument("--worlds", type=int, default=0, help="how many worlds, 0 for as many as there is time for")
     parser.add_argument("--database", choices=KINDS, default="sqlite")
+    parser.add_argument("--edits", action="store_true", help="change worlds more often, and ask less of each")
     parser.add_argument("--locale", default="", help="of the machine, by which PostgreSQL sorts")
     given = parser.parse_args()
     with open_store(given.database, given.locale) as store:
-        run = Run(store, Size())
+        run = Run(store, EDITED if given.edits else Size())
         failures = fuzz(run, given.seed, time.monotonic() + given.seconds, given.first)
     print(f"{given.database}: {run.tally.rows:,} rows compared, {failures} worlds failed\n{run.tally.write()}")
     return 1 if failures else 0

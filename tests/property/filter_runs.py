@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 
 from policy_service.assets.inventory import Inventory, open_inventory
+from policy_service.assets.rebuilding import Progress, rebuild
 from policy_service.model import Uid
 from policy_service.policy.bundle import Bundle
 from policy_service.policy.residual.filter import Filter, all_of, any_of
@@ -23,7 +24,7 @@ from tests.property.filter_store import Stored
 from tests.property.filter_tallies import Tally
 from tests.property.filter_trees import draw_filter
 from tests.property.filter_truths import find_truth, make_gatherer, see_entities
-from tests.property.filter_worlds import ACCOUNT, World, draw_world
+from tests.property.filter_worlds import ACCOUNT, World, draw_layout, draw_world
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,10 @@ class Size:
     sets: int = SETS
     askings: int = 4
     rounds: int = 3
+
+
+# little is asked of each world, and much changes
+EDITED = Size(entities=10, relationships=14, sets=2, askings=1, rounds=12)
 
 
 @dataclass
@@ -49,6 +54,10 @@ class Failed(Exception):
             return f"{type(self.error).__name__}: {self.error}"
         policies = "\n".join(self.case.policies.values())
         return f"{type(self.error).__name__}: {self.error}\n{self.case.asking}\n{policies}"
+
+
+class _Killed(Exception):
+    """What is done in the background ends here."""
 
 
 @dataclass
@@ -78,9 +87,37 @@ class Run:
             filter_store.fill(inventory, world)
         for round_ in range(self.size.rounds):
             if round_:
-                with self.open(bundle, write=True) as inventory:
-                    filter_store.edit(inventory, draws, world, 10_000 * round_)
+                world = self.change(draws, world, 10_000 * round_)
             self._ask(draws, world)
+
+    def change(self, draws: Draws, world: World, now: int) -> World:
+        """Edits, and maybe other files, for which rows are made anew, or begin to be; the world with those files."""
+        before = bare_bundle(world)
+        if draws.chance(50):
+            world = replace(world, files={**world.files, **draw_layout(draws)})
+        bundle = bare_bundle(world)
+        with self.open(before, write=True) as inventory:
+            filter_store.edit(inventory, draws, world, now)
+        if draws.chance(50):
+            self.rebuild(bundle, draws.number(1, 3))
+            with self.open(bundle, write=True) as inventory:
+                filter_store.edit(inventory, draws, world, now + 100)
+        if draws.chance(50):
+            self.rebuild(bundle)
+        return world
+
+    def rebuild(self, bundle: Bundle, steps: int = 0) -> None:
+        """Make rows for the files of a bundle, or be killed after so many pages of them."""
+        seen: list[Progress] = []
+
+        def report(progress: Progress) -> None:
+            seen.append(progress)
+            if len(seen) == steps:
+                raise _Killed
+
+        with suppress(_Killed):
+            rebuild(self.store, bundle, rest=0, report=report)
+        self.tally.counts["rebuilt in part" if steps else "rebuilt"] += 1
 
     @contextmanager
     def open(self, bundle: Bundle, *, write: bool = False) -> Iterator[Inventory]:
@@ -108,6 +145,10 @@ class Run:
     def _ask(self, draws: Draws, world: World) -> None:
         with self.open(bare_bundle(world)) as inventory:
             stored = filter_store.read(inventory)
+            if inventory.layout.circular:
+                # what files made of relationships after they were written can't be decided on
+                self.tally.counts["circular"] += 1
+                return
         everyone = Everyone(stored)
         sets = draw_sets(draws, everyone, self.size.sets, self.size.askings)
         bundle, findings = make_bundle(world, sets.files)

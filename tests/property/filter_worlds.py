@@ -125,12 +125,19 @@ def draw_relationship(draws: Draws, uids: Sequence[Uid], number: int) -> dict[st
 
 def draw_files(draws: Draws, uids: Sequence[Uid]) -> dict[str, str]:
     """What the tenant's files say but for policies."""
+    return {
+        **draw_layout(draws),
+        "entities.json": json.dumps(_draw_filed(draws, uids)),
+        "groups.csv": _draw_groups(draws, uids),
+    }
+
+
+def draw_layout(draws: Draws) -> dict[str, str]:
+    """What the files say that rows of elements are made for."""
     drawn = "".join(f"  {drawing}\n" for drawing in draws.some(DRAWINGS, 5, 1))
     return {
         "tenant.yaml": f"name: x\n{draw_settings(draws)}",
         "relationships.yaml": f"relationships:\n{drawn}",
-        "entities.json": json.dumps(_draw_filed(draws, uids)),
-        "groups.csv": _draw_groups(draws, uids),
     }
 
 
