@@ -91,6 +91,7 @@ def conditions(matcher: str, *lines: str) -> tuple[Expression, ...]:
         ('keyMatch(r.obj, "docs/*x")', (Like(RESOURCE, ("docs/", None)),)),
         ('keyMatch(r.obj, "docs")', (Like(RESOURCE, ("docs",)),)),
         ('keyMatch(r.sub.a, "*")', (Like(A, (None,)),)),
+        ('keyMatch(r.sub.a, "")', (Like(A, ("",)),)),
         ('p.sub == "s" || r.sub.a', (TRUE,)),
         ('p.sub == "x" || r.sub.a', (A,)),
         ("p.sub < p.obj", (FALSE,)),

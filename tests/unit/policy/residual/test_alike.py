@@ -88,3 +88,29 @@ def test_groups_of_the_row_are_ancestors() -> None:
     ):
         assert not isinstance(verdict, Lost)
         assert explain(verdict.yes) == words
+
+
+NEAR = 1_700_000_000_000
+HELD_NUMBERS: tuple[Value, ...] = (
+    NEAR - 1, NEAR, Decimal("1699999999999.9998"), Decimal("1699999999999.9999"), Decimal("1700000000000.0001"),
+    Decimal("1700000000000.0002"), Decimal("0.1234"), Decimal("0.1235"), Decimal("-0.1234"), Decimal("-0.1235"),
+    2**63 - 1, -(2**63), True, False, 0,
+)  # fmt: skip
+KNOWN_NUMBERS: tuple[Value, ...] = (
+    NEAR, Decimal("0.12345"), Decimal("-0.12345"), 2**63 - 1, 2**53 + 1, 2**70, -(2**70), Decimal("1e20"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("op", ["before", "alike"])
+def test_numbers_of_any_size_and_digits(op: str) -> None:
+    """A float stands for several decimals where it is large, and a policy may write more digits than a decimal has."""
+    for held, known, turned in product(HELD_NUMBERS, KNOWN_NUMBERS, (False, True)):
+        sides: list[Any] = [Fixed(known), HELD] if turned else [HELD, Fixed(known)]
+        verdict = TESTS[op](*sides)
+        if isinstance(verdict, Lost):
+            assert (op, abs(int(Decimal(str(known)))) > 2**50) == ("alike", True)
+            continue
+        row = Entity(Uid("host", "h"), {"a": held})
+        told = [matches(part, row) for part in (verdict.yes, verdict.no)]
+        expected = ask(op, known, held) if turned else ask(op, held, known)
+        assert told == [expected, not expected], (held, known, turned)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+from policy_service.policy.residual.sets import contains, contains_all, contains_any, is_empty
+from policy_service.policy.residual.symbols import Fixed, Lost, Member
 from tests.unit.policy.residual.questions import tell
 
 # a condition, when it is true of a row and when it is false; on all others it fails
@@ -183,3 +187,16 @@ TOLD = {
 
 def test_sets_are_asked() -> None:
     assert tell(list(TOLD)) == TOLD
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        is_empty(Member()),
+        contains(Member(), Fixed("staff")),
+        contains_all(Fixed(["staff"]), Member()),
+        contains_any(Member(), Fixed(["staff"])),
+    ],
+)
+def test_all_groups_of_a_row_are_opaque(verdict: object) -> None:
+    assert isinstance(verdict, Lost)
