@@ -6,14 +6,13 @@ What is hidden is as if it were not there: in what is read, in what conditions f
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import NamedTuple
 
 from policy_service.access.enforce import Judge
 from policy_service.assets.asset import Asset, etag
 from policy_service.assets.properties import Hides, nothing, without
 from policy_service.model import Act, Entity, Policy, Request, Uid
-from policy_service.policy.hiding import READ_PROPERTY, hiding, is_hidden, patterns_of
+from policy_service.policy.hiding import READ_PROPERTY, hider, hiding, is_hidden, patterns_of
 from policy_service.policy.request import ask
 from policy_service.policy.residual.asked import ANY, Asked
 from policy_service.policy.residual.denying import find_denying
@@ -107,4 +106,4 @@ class Veil:
         if not policies:
             return nothing
         self._judge.hidden_by.update((policy.id, None) for policy in policies)
-        return partial(is_hidden, patterns_of(policies))
+        return hider(patterns_of(policies))

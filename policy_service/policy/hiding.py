@@ -6,7 +6,7 @@ A pattern is such a name, or how it begins and `*`. What the service says of eve
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from policy_service.model import Decision, Effect, Policy
 from policy_service.policy.sentences import write_line
@@ -50,11 +50,16 @@ def _check(pattern: str) -> None:
         raise HidesError(f"`@{HIDES}`: `{shown}` is what the service says of every asset, which can't be hidden")
 
 
+def hider(patterns: Collection[str]) -> Callable[[str], bool]:
+    """What tells whether some of these patterns names a property; what the service says of every asset none does."""
+    names = frozenset(patterns)
+    beginnings = tuple(pattern[:-1] for pattern in names if pattern.endswith("*"))
+    return lambda name: not name.startswith(SYSTEM) and (name in names or name.startswith(beginnings))
+
+
 def is_hidden(patterns: Collection[str], name: str) -> bool:
-    """Whether some of these patterns names the property; what the service says of every asset is never hidden."""
-    return not name.startswith(SYSTEM) and (
-        name in patterns or any(pattern.endswith("*") and name.startswith(pattern[:-1]) for pattern in patterns)
-    )
+    """Whether some of these patterns names the property."""
+    return hider(patterns)(name)
 
 
 def hiding(decision: Decision) -> tuple[Policy, ...]:
