@@ -34,9 +34,11 @@ class Upkeep:
         self._seen: dict[str, Wish] = {}
         self._told: set[str] = set()
 
-    def start(self) -> None:
-        """Look from now on."""
-        threading.Thread(target=self._run, name="assets-upkeep", daemon=True).start()
+    def start(self) -> threading.Thread:
+        """Look from now on, in this thread."""
+        thread = threading.Thread(target=self._run, name="assets-upkeep", daemon=True)
+        thread.start()
+        return thread
 
     def _run(self) -> None:
         while True:

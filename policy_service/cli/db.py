@@ -7,9 +7,12 @@ from typing import Any
 
 import click
 
-from policy_service.cli.options import read_settings, with_settings
+from policy_service.assets.rebuilding import rebuild
+from policy_service.bundles.load import load
+from policy_service.cli.options import FILES, read_settings, require_store, with_settings
 from policy_service.cli.output import Commands, print_json
 from policy_service.cli.trail_text import counting
+from policy_service.errors import Refused
 from policy_service.store import migrate
 from policy_service.store.opening import is_made, open_store
 from policy_service.store.revisions import Standing, look_over
@@ -25,6 +28,10 @@ Examples:
 _STATUS = """\b
 Example:
   policy-service db status --json
+"""
+_REINDEX = """\b
+Example:
+  policy-service db reindex acme
 """
 # a pipe hears from a long upgrade this often
 _EVERY = 500
@@ -90,3 +97,29 @@ def status(ctx: click.Context, /, as_json: bool, **given: Any) -> None:
         if behind:
             click.echo("run `policy-service db upgrade`", err=True)
     ctx.exit(1 if found else 0)
+
+
+@db.command(epilog=_REINDEX, short_help="Rebuild what a tenant's lists start from, now.")
+@click.argument("tenant")
+@with_settings(*FILES)
+def reindex(tenant: str, **given: Any) -> None:
+    """Rebuild what lists and counts of TENANT start from, all of it, by its files as they are now.
+
+    A running service does it by itself where files ask for something else, and never needs this. It can be run while
+    the service answers and writes, and again after it was interrupted: it goes on where it was. Until it is done all
+    answers are by what was there before.
+    """
+    settings = read_settings(given)
+    require_store(settings)
+    bundle, findings = load(settings.policies, settings.tenants, tenant)
+    if bundle is None:
+        raise Refused(f"the files of tenant `{tenant}` don't load, mend what is wrong with them first", findings)
+    store = open_store(settings)
+    try:
+        with counting("looking at row") as show:
+            done = rebuild(
+                store, bundle, anew=True, rest=0.1, report=lambda progress: show(progress.done, progress.whole)
+            )
+    finally:
+        store.close()
+    click.echo(f"the lists of `{tenant}` are rebuilt" if done else f"`{tenant}` has nothing stored yet", err=True)

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
+from policy_service.assets.rebuilding import find_progress
 from policy_service.bundles.current import Bundles, TenantStatus
 from policy_service.bundles.load import load
 from policy_service.cli.keyring import say_overdue
 from policy_service.cli.options import FILES, read_settings, require_folders, with_settings
 from policy_service.cli.output import print_json, print_table
 from policy_service.config import Settings
-from policy_service.errors import Refused, UnknownTenant
+from policy_service.errors import NoKey, Refused, Unavailable, UnknownTenant
 from policy_service.identity.keys import KeyRing
+from policy_service.store.door import Store
+from policy_service.store.opening import is_made, open_store
 
 _EPILOG = """\b
 Examples:
   policy-service status
   policy-service status acme --json
 """
-_COLUMNS = ("tenant", "version", "loaded at", "last error", "keys", "cases not run")
+_COLUMNS = ("tenant", "version", "loaded at", "last error", "keys", "lists", "cases not run")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Row:
     loaded_at: str
     last_error: str
     keys_problem: str
+    lists: str
     cases_not_run: tuple[str, ...]
 
 
@@ -43,7 +48,8 @@ class Row:
 def status(tenants_shown: tuple[str, ...], as_json: bool, **given: Any) -> None:
     """Show for each tenant its version, since when it answers, and what is wrong with its files and keys.
 
-    Reads the folders and what the workers wrote into the data folder, so it needs no running service.
+    Reads the folders, the store and what the workers wrote into the data folder, so it needs no running service.
+    `lists` says how far the rebuild of what lists start from is, after a change of `relationships.yaml` or `indexed`.
     """
     settings = read_settings(given)
     require_folders(settings, "policies", "tenants")
@@ -52,14 +58,19 @@ def status(tenants_shown: tuple[str, ...], as_json: bool, **given: Any) -> None:
         if name not in known:
             raise UnknownTenant(f"there is no tenant `{name}` in {settings.tenants}, a tenant is a folder there")
     ring = KeyRing(settings.tenants, report=lambda _: None)  # its column says it
-    rows = [_look(settings, ring, known[name]) for name in tenants_shown or known]
+    with contextlib.ExitStack() as stack:
+        store = _open(settings, stack)
+        rows = [_look(settings, ring, store, known[name]) for name in tenants_shown or known]
     if problem := say_overdue(settings):
         click.echo(f"keyring: {problem}", err=True)
     if as_json:
         print_json(rows)
         return
     cells = [
-        [row.tenant, row.version, row.loaded_at, row.last_error, row.keys_problem, ", ".join(row.cases_not_run)]
+        [
+            *(row.tenant, row.version, row.loaded_at, row.last_error, row.keys_problem, row.lists),
+            ", ".join(row.cases_not_run),
+        ]
         for row in rows
     ]
     filled = [index for index in range(len(_COLUMNS)) if index < 3 or any(row[index] for row in cells)]
@@ -70,13 +81,39 @@ def status(tenants_shown: tuple[str, ...], as_json: bool, **given: Any) -> None:
     )
 
 
-def _look(settings: Settings, ring: KeyRing, found: TenantStatus) -> Row:
+def _open(settings: Settings, stack: contextlib.ExitStack) -> Store | None:
+    """The store until the stack is closed, none where there is none to look at: what is wrong with it is told."""
+    if not is_made(settings):
+        return None
+    try:
+        store = open_store(settings)
+    except (Refused, NoKey, Unavailable) as error:
+        click.echo(f"store: {error}", err=True)
+        return None
+    stack.callback(store.close)
+    return store
+
+
+def _look(settings: Settings, ring: KeyRing, store: Store | None, found: TenantStatus) -> Row:
     version, error = found.version, found.last_error
     if not version and not error and not found.tenant.startswith("@"):
         # no worker has used it yet: say what would answer
         version, error = _try(settings, found.tenant)
     problem = ring.problem(found.tenant) or ""
-    return Row(found.tenant, version, found.loaded_at, error, problem, found.cases_not_run)
+    lists = _look_at_lists(store, found.tenant) if store else ""
+    return Row(found.tenant, version, found.loaded_at, error, problem, lists, found.cases_not_run)
+
+
+def _look_at_lists(store: Store, tenant: str) -> str:
+    """How far the rebuild of what a tenant's lists start from is; empty where there is none."""
+    try:
+        if not store.has_store(tenant):
+            return ""
+        with store.session(tenant) as session:
+            progress = find_progress(session)
+    except (NoKey, Unavailable) as error:
+        return str(error)
+    return f"being rebuilt (generation {progress.generation}, {progress.percent} %)" if progress else ""
 
 
 def _try(settings: Settings, tenant: str) -> tuple[str, str]:
