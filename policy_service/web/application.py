@@ -13,7 +13,6 @@ from policy_service import __version__, config
 from policy_service.access.authorize import Service
 from policy_service.access.facts import is_shut
 from policy_service.assets.upkeep import Upkeep
-from policy_service.assets.upkeep import Upkeep
 from policy_service.audit.decision_log import open_log
 from policy_service.audit.sealer import Sealer
 from policy_service.bundles.current import Bundles
