@@ -56,7 +56,8 @@ class Postgresql:
             return value
         native = value
         if kind == "text":
-            native = value.op("#>>", return_type=Text())(literal([], ARRAY(Text())))
+            # a database sorts as its locale does, columns and Python do not
+            native = self.sort(value.op("#>>", return_type=Text())(literal([], ARRAY(Text()))))
         elif kind == "long":
             native = cast(value, BigInteger())
         elif kind == "bool":
