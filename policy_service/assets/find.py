@@ -31,13 +31,13 @@ def find(
     inventory: Inventory, kind: Kind, filter_: Filter, *, order: Order = BY_ID, after: Place | None = None, limit: int
 ) -> list[Found]:
     """At most `limit` of the assets that a filter may be true of, after a place of an order; deleted ones not."""
-    look, said = _look(inventory, kind, filter_)
+    look, said = look_at(inventory, kind, filter_)
     return read_page(look, inventory.sealing, said, order, after, limit)
 
 
 def count(inventory: Inventory, kind: Kind, filter_: Filter) -> int:
     """How many assets a filter is certainly true of."""
-    look, said = _look(inventory, kind, filter_)
+    look, said = look_at(inventory, kind, filter_)
     return count_rows(look, bound(said, upper=False))
 
 
@@ -47,13 +47,13 @@ def facets(inventory: Inventory, kind: Kind, filter_: Filter, name: str, limit: 
     `name` is `type`, `class` or an indexed property or tag of entities; an element of a set is a value too. What as
     many have is in the order of its text.
     """
-    look, said = _look(inventory, kind, filter_)
+    look, said = look_at(inventory, kind, filter_)
     return count_values(look, bound(said, upper=False), name, limit)
 
 
 def say(inventory: Inventory, kind: Kind, filter_: Filter) -> Filter:
     """The filter as this store can be asked, true of the same assets: what its SQL can't say is opaque."""
-    return _look(inventory, kind, filter_)[1]
+    return look_at(inventory, kind, filter_)[1]
 
 
 def shape_of(inventory: Inventory, kind: Kind) -> Shape:
@@ -63,7 +63,8 @@ def shape_of(inventory: Inventory, kind: Kind) -> Shape:
     return ends if kind == "entity" else replace(ends, kind="relationship", ends=ends)
 
 
-def _look(inventory: Inventory, kind: Kind, filter_: Filter) -> tuple[Look, Filter]:
+def look_at(inventory: Inventory, kind: Kind, filter_: Filter) -> tuple[Look, Filter]:
+    """What is looked at by a filter, and the filter as this store can be asked."""
     shape = _learn(inventory, shape_of(inventory, kind), filter_)
     session = inventory.session
     look = Look(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import select as sql_select
 
 from policy_service.assets.asset import Asset, Kind
 from policy_service.assets.facts import fetch_entities
-from policy_service.assets.find import BY_ID, Found, Order, Place, find
+from policy_service.assets.find import BY_ID, Found, Order, Place, find, look_at
 from policy_service.assets.inventory import Inventory
 from policy_service.assets.rows import read_rows, select_assets
 from policy_service.model import Act, Entity, Extension, Request, Thing
@@ -67,3 +69,14 @@ def page_through(
         found += page
         after = page[-1].place
     return found
+
+
+def ask_sql(inventory: Inventory, kind: Kind, filters: Sequence[Filter]) -> list[list[str]]:
+    """The ids of the rows that each of the filters is true of, sorted, by one statement."""
+    looks = [look_at(inventory, kind, filter_) for filter_ in filters]
+    table = looks[0][0].table
+    columns = [look.where(said).label(f"is_{number}") for number, (look, said) in enumerate(looks)]
+    rows = inventory.session.execute(
+        sql_select(table.id, *columns).where(*looks[0][0].there()).order_by(table.id)
+    ).all()
+    return [[row[0] for row in rows if row[1 + number]] for number in range(len(filters))]
