@@ -58,7 +58,7 @@ def test_searches_mean_what_they_say(full: Desk) -> None:
                 names = FACETS if kind == "entity" else FACETS[:2]
                 check_facets(full.ask(who, "POST", f"/{noun}:facets", {**body, "facets": names}).json, expected, names)
                 lengths.add(len(expected))
-    assert len(lengths) > 5
+    assert len(lengths) > 3
 
 
 def test_it_says_the_same_of_rows_that_are_decided_one_by_one(full: Desk) -> None:
