@@ -6,10 +6,12 @@ It reads by the functions the service loads with, so that what passes here loads
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from policy_service.authoring.advice import find_advice
+from policy_service.authoring.filters import Answer, tell_filters
 from policy_service.bundles.load import (
     PLATFORM_ROOT,
     Part,
@@ -23,9 +25,8 @@ from policy_service.bundles.load import (
 )
 from policy_service.bundles.sources import read_layer
 from policy_service.errors import Refused
-from policy_service.model import Effect, Finding
+from policy_service.model import Finding
 from policy_service.policy.bundle import Bundle
-from policy_service.policy.engines.cedar import may_fail
 from policy_service.policy.layer import Layer
 from policy_service.policy.trials import platform_bundle, run
 
@@ -35,7 +36,7 @@ class Report:
     """What `check` found.
 
     `findings` are what must be mended, `warnings` what its author should know (a forbid that can fail to
-    evaluate, which denies); `summary` says in one line what was looked at.
+    evaluate, which denies); `summary` says in one line what was looked at; `filters` what lists come to, by tenant.
     """
 
     findings: tuple[Finding, ...]
@@ -43,6 +44,7 @@ class Report:
     tenants: int
     policies: int
     cases: int
+    filters: Mapping[str, tuple[Answer, ...]] = field(default_factory=dict)
 
     @property
     def summary(self) -> str:
@@ -69,27 +71,25 @@ def check(
     findings = list(platform.layer.findings) + ([] if paths else find_strays(tenants))
     # a tenant's author can change none of the platform's
     asked = not paths or any(_below(path, policies) is not None for path in paths)
-    warnings = list(_hazards(platform.layer)) if asked else []
-    count, cases = len(platform.layer.policies), 0
-    if not platform.layer.findings:
-        bundle, found = platform_bundle(platform.layer)
-        findings += found
-        if bundle is not None:
-            report = run(bundle)
-            findings += report.findings
-            cases += report.ran
-    tried = 0
+    count, cases, tried = len(platform.layer.policies), 0, 0
+    bundle, found = (None, []) if platform.layer.findings else platform_bundle(platform.layer)
+    findings += found
+    if bundle is not None:
+        cases += _try(bundle, findings)
+    warnings = list(find_advice(platform.layer, bundle)) if asked else []
+    filters = {}
     for name in names:
         progress(name)
         part = _read_tenant(tenants, name)
         bundle, found = combine(_without_findings(platform), part)
         findings += found
-        warnings += _hazards(part.layer)
+        warnings += find_advice(part.layer, bundle)
         tried += 1
         count += len(part.layer.policies)
         if bundle is not None:
             cases += _try(bundle, findings)
-    return Report(tuple(sorted(set(findings))), tuple(sorted(set(warnings))), tried, count, cases)
+            filters[name] = tell_filters(bundle)
+    return Report(tuple(sorted(set(findings))), tuple(sorted(set(warnings))), tried, count, cases, filters)
 
 
 def _try(bundle: Bundle, findings: list[Finding]) -> int:
@@ -137,17 +137,6 @@ def _below(path: Path, folder: Path) -> tuple[str, ...] | None:
         if Path(place).is_relative_to(home):
             return Path(place).relative_to(home).parts
     return None
-
-
-def _hazards(layer: Layer) -> Iterator[Finding]:
-    for compiled in layer.cedar:
-        policy = compiled.policy
-        if policy.effect is Effect.FORBID:
-            hazards = may_fail(compiled)
-            if hazards:
-                more = f" (and {len(hazards) - 1} more)" if len(hazards) > 1 else ""
-                sentence = f"`{policy.id}` denies where it fails to evaluate: {hazards[0]}{more}"
-                yield Finding(policy.file, policy.line, sentence)
 
 
 def _count(number: int, one: str, many: str = "") -> str:

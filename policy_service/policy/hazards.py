@@ -21,6 +21,8 @@ from policy_service.policy.tree import (
     Variable,
 )
 
+# what a forbid that fails does to lists, where it fails on rows
+_LOST = ", so that lists lose each such row"
 # what the service asserts is always there
 _ASSERTED = frozenset({"principal.tenant", "resource.tenant", "context.now"})
 _EXTENSIONS = {"ip": "ip address", "decimal": "decimal", "datetime": "datetime", "duration": "duration"}
@@ -41,14 +43,17 @@ _KINDS: Mapping[type, str] = {Has: "boolean", Like: "boolean", Is: "boolean", Se
 
 
 def read_hazards(rule: Rule, is_literal: Callable[[str, str], bool]) -> tuple[str, ...]:
-    """Why a policy can fail to evaluate, a sentence each. `is_literal(function, text)` tries an extension."""
+    """Why a policy can fail to evaluate, a sentence each, first what resources lack.
+
+    `is_literal(function, text)` tries an extension.
+    """
     hazards = _Hazards(is_literal)
     known: frozenset[str] = frozenset()
     for condition in rule.conditions:
         hazards.need(condition, "boolean")
         hazards.walk(condition, known)
         known |= _learn(condition, True)
-    return tuple(dict.fromkeys(hazards.sentences))
+    return tuple(dict.fromkeys((*hazards.lost, *hazards.sentences)))
 
 
 class _Hazards:
@@ -56,6 +61,7 @@ class _Hazards:
 
     def __init__(self, is_literal: Callable[[str, str], bool]) -> None:
         self._is_literal = is_literal
+        self.lost: list[str] = []
         self.sentences: list[str] = []
 
     def walk(self, expression: Expression, known: frozenset[str]) -> None:
@@ -96,7 +102,7 @@ class _Hazards:
             self.sentences.append(f"errors where {_write(expression)} leaves 64 bits")
         if op == "get_tag" and (fact := f"{_write(left)} tag {_write(right)}") not in known:
             guard = f"{_text(left)}.hasTag({_text(right)}) && …"
-            self.sentences.append(f"errors where {fact.replace(' tag ', ' has no tag ')}; write `{guard}`")
+            self._lack(_text(left), f"errors where {fact.replace(' tag ', ' has no tag ')}", guard)
 
     def _get(self, expression: Attribute, known: frozenset[str]) -> None:
         text = _text(expression)
@@ -105,7 +111,13 @@ class _Hazards:
         base, name = _text(expression.base), expression.name
         place = {"principal": "on a principal", "resource": "on a resource", "context": "in a context"}.get(base)
         where = f"{place} without `{name}`" if place else f"where `{base}` has no `{name}`"
-        self.sentences.append(f"errors {where}; write `{base} has {_name(name)} && …`")
+        self._lack(base, f"errors {where}", f"{base} has {_name(name)} && …")
+
+    def _lack(self, base: str, sentence: str, guard: str) -> None:
+        if base == "resource" or base.startswith(("resource.", "resource[")):
+            self.lost.append(f"{sentence}{_LOST}; write `{guard}`")
+        else:
+            self.sentences.append(f"{sentence}; write `{guard}`")
 
     def _apply(self, expression: Unary) -> None:
         op, operand = expression.op, expression.operand

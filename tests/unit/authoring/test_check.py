@@ -132,6 +132,11 @@ def test_one_hazard_is_not_followed_by_more(site: Path) -> None:
     assert "more)" not in warning.sentence
 
 
+def test_what_lists_come_to_is_told_of_each_tenant_whose_files_are_good(site: Path) -> None:
+    add(site, "tenants/citadel", {"b.cedar": "nonsense"})
+    assert run(site).filters.keys() == {"acme"}
+
+
 # which files
 
 

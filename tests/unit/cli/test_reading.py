@@ -113,6 +113,17 @@ def test_check_of_broken_files_is_1_and_says_where(folder: Path) -> None:
     assert told["summary"]
 
 
+def test_check_says_what_lists_come_to(folder: Path) -> None:
+    acme = str(folder / "tenants" / "acme")
+    assert "tenants/acme: read, export: exact for " in run(folder, "check", acme).stdout
+    assert "  user:alice: exact, every row is in it\n" in run(folder, "check", "--filters", acme).stdout
+    told = json.loads(run(folder, "check", "--json", acme).stdout)["filters"]["acme"]
+    assert {answer["action"] for answer in told} == {
+        f"PolicyService::{name}" for name in ("read", "export", "readProperty")
+    }
+    assert told[0]["subjects"] == ["user:alice"]
+
+
 def test_check_outside_of_the_folders_is_2(folder: Path, tmp_path: Path) -> None:
     assert run(folder, "check", str(tmp_path)).exit_code == 2
 

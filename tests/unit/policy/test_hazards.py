@@ -42,15 +42,15 @@ def test_what_can_not_fail_says_nothing(condition):
     [
         (
             "when { resource.secret == 1 }",
-            "errors on a resource without `secret`; write `resource has secret && …`",
+            "errors on a resource without `secret`, so that lists lose each such row; write `resource has secret && …`",
         ),
         (
             "when { resource.secret == 1 && resource has secret }",
-            "errors on a resource without `secret`; write `resource has secret && …`",
+            "errors on a resource without `secret`, so that lists lose each such row; write `resource has secret && …`",
         ),
         (
             "when { resource has secret || resource.secret == 1 }",
-            "errors on a resource without `secret`; write `resource has secret && …`",
+            "errors on a resource without `secret`, so that lists lose each such row; write `resource has secret && …`",
         ),
         ("when { context.mfa == 1 }", "errors in a context without `mfa`; write `context has mfa && …`"),
         (
@@ -63,7 +63,7 @@ def test_what_can_not_fail_says_nothing(condition):
         ),
         (
             'when { resource.getTag("env") == 1 }',
-            'errors where `resource` has no tag `"env"`; write `resource.hasTag("env") && …`',
+            'errors where `resource` has no tag `"env"`, so that lists lose each such row; write `resource.hasTag("env") && …`',
         ),
         ("when { resource has x && resource.x }", "errors where `resource.x` is not a boolean"),
         ("when { resource has x && !resource.x }", "errors where `resource.x` is not a boolean"),
