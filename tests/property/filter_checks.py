@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from policy_service.model import Entity
-from policy_service.policy.bundle import Bundle
 from policy_service.policy.residual.filter import Filter, bound
-from policy_service.policy.residual.plan import residual
 from policy_service.policy.residual.rows import matches
 from tests.property.filter_tallies import Tally
 from tests.property.filter_truths import Truth, judge
@@ -43,28 +41,22 @@ class Bounds(NamedTuple):
     upper: set[str]
 
 
-def check_residual(tally: Tally, bundle: Bundle, truth: Truth, entities: Mapping[str, Entity]) -> tuple[Filter, Bounds]:
-    """The filter of a question, which is true of what is allowed; both bounds where part of it is opaque."""
-    filter_ = residual(bundle, truth.asked)
+def check_residual(tally: Tally, filter_: Filter, truth: Truth, entities: Mapping[str, Entity]) -> Bounds:
+    """The bounds of the filter of a question, read row by row: what is allowed lies between them."""
     lower, upper = bound(filter_, upper=False), bound(filter_, upper=True)
-    exact = lower == upper
-    tally.counts["filters"] += 1
-    tally.counts["filters, exact"] += exact
-    bounds = Bounds(set(), set())
-    decided = {row.asset.id: decision.allowed for row, decision in zip(truth.rows, truth.decisions, strict=True)}
-    for id_, entity in entities.items():
-        low = matches(lower, entity)
-        high = low if exact else matches(upper, entity)
-        if low:
-            bounds.lower.add(id_)
-        if high:
-            bounds.upper.add(id_)
-        allowed = decided.get(id_)
-        if allowed is None or entity.uid in truth.asked.twofold:
-            tally.counts["decided, twofold"] += 1
-        elif not low <= allowed <= high:
-            raise Mismatch("residual", f"{entity.uid}: {low} <= {allowed} <= {high}")
-        else:
-            tally.counts["decided"] += 1
-    tally.counts["filters, of some rows"] += 0 < sum(decided.values()) < len(decided)
-    return filter_, bounds
+    bounds = Bounds({id_ for id_, entity in entities.items() if matches(lower, entity)}, set())
+    if lower == upper:
+        bounds.upper.update(bounds.lower)
+    else:
+        bounds.upper.update(id_ for id_, entity in entities.items() if matches(upper, entity))
+    check_decisions("residual", truth.sure, bounds, filter_)
+    tally.counts["read"] += len(truth.sure)
+    return bounds
+
+
+def check_decisions(what: str, decided: Mapping[str, bool], bounds: Bounds, filter_: Filter) -> None:
+    """See that what is certain is allowed, and that what is allowed may be."""
+    for id_, allowed in decided.items():
+        low, high = id_ in bounds.lower, id_ in bounds.upper
+        if not low <= allowed <= high:
+            raise Mismatch(what, f"{id_}: {low} <= {allowed} <= {high}, of {filter_}")

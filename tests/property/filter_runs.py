@@ -11,6 +11,7 @@ from policy_service.assets.rebuilding import Progress, rebuild
 from policy_service.model import Uid
 from policy_service.policy.bundle import Bundle
 from policy_service.policy.residual.filter import Filter, all_of, any_of
+from policy_service.policy.residual.plan import residual
 from policy_service.store.door import Store
 from tests.property import filter_store
 from tests.property.filter_cases import Case, see_world, shrink
@@ -31,7 +32,7 @@ from tests.property.filter_worlds import ACCOUNT, World, draw_layout, draw_world
 class Size:
     """How much of everything one world has."""
 
-    entities: int = 120
+    entities: int = 200
     relationships: int = 60
     sets: int = SETS
     askings: int = 4
@@ -181,21 +182,22 @@ class Run:
         """Hold all that answers one question against each other; its filter."""
         bundle = look.inventory.bundle
         truth = find_truth(bundle, look.gatherer, asking, look.rows, look.inventory.layout.drawn)
+        filter_ = residual(bundle, truth.asked)
+        self.tally.meet(filter_, truth.sure)
         if draws.chance(30):
             check_evaluation(self.tally, truth)
-        filter_, bounds = check_residual(self.tally, bundle, truth, look.entities)
-        self.tally.meet_filter(filter_)
+        bounds = check_residual(self.tally, filter_, truth, look.entities) if draws.chance(30) else None
         for kind, held in look.seen.items():
             # most of what it costs to compare is that of making a statement
-            if kind == "entity" or not held or draws.chance(50):
-                check_selection(self.tally, draws, look.inventory, kind, filter_, held, bounds)
+            if kind == "entity" or draws.chance(50):
+                check_selection(self.tally, draws, look.inventory, kind, filter_, held, truth.sure, bounds)
         return filter_
 
     def search(self, draws: Draws, look: Look, scene: Scene, filter_: Filter) -> None:
         """Hold what is found by a search, alone and among what policies allow, against the same read row by row."""
         kind = draws.pick(filter_store.KINDS)
         search = draw_filter(draws, scene, kind=kind)
-        self.tally.meet_filter(search)
+        self.tally.meet(search, {})
         wanted = draws.pick((search, all_of(filter_, search), any_of(filter_, search)))
         check_selection(self.tally, draws, look.inventory, kind, wanted, look.seen[kind])
 

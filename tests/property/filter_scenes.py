@@ -85,7 +85,8 @@ def read_vocabulary(entities: Iterable[Entity]) -> Vocabulary:
 class Scene:
     """What one set of policies is about.
 
-    `unknown` is the side that rows are on; `action` the one that is asked for, in `action_groups`.
+    `unknown` is the side that rows are on; `action` the one that is asked for, in `action_groups`. `drawn` are the
+    attributes that relationships draw.
     """
 
     unknown: Side
@@ -97,6 +98,7 @@ class Scene:
     uids: Sequence[Uid]
     row_uids: Sequence[Uid]
     above: Sequence[Uid]
+    drawn: frozenset[str] = frozenset()
 
     @property
     def other(self) -> Side:

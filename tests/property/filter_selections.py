@@ -10,9 +10,9 @@ from policy_service.assets.asset import Asset, Kind
 from policy_service.assets.find import Order, Place, count, facets, find, say
 from policy_service.assets.inventory import Inventory
 from policy_service.model import Value
-from policy_service.policy.residual.filter import Filter, bound
+from policy_service.policy.residual.filter import Filter
 from policy_service.policy.stored_values import encode, write_json
-from tests.property.filter_checks import Bounds, Mismatch
+from tests.property.filter_checks import Bounds, Mismatch, check_decisions
 from tests.property.filter_draws import Draws
 from tests.property.filter_meanings import Seen, means
 from tests.property.filter_tallies import Tally
@@ -30,49 +30,57 @@ def check_selection(
     kind: Kind,
     filter_: Filter,
     rows: Sequence[Seen],
+    decided: Mapping[str, bool] | None = None,
     bounds: Bounds | None = None,
 ) -> None:
-    """Hold a list against what it should be, and one time in a few also pages, counts and facets.
+    """Hold a list against what is decided of each row, and one time in a few also its pages, its count and its facets.
 
-    `bounds` are those of the filter, where they are known; a bound of what the store can be asked is then read only
-    where that is less.
+    `bounds` are those of the filter, where they were read. Without decisions the filter is read row by row.
     """
-    said = say(inventory, kind, filter_)
-    exact = bound(said, upper=True) == bound(said, upper=False)
-    known = _read(filter_, rows) if bounds is None else bounds
-    ids = {row.asset.id: row.asset for row in rows}
-    known = Bounds(known.lower & ids.keys(), known.upper & ids.keys())
-    lower, upper = known if exact and bounds and draws.chance(90) else _read(said, rows)
-    if not lower <= known.lower or not known.upper <= upper:
-        raise Mismatch("say", f"certain beyond it {lower - known.lower}, lost {known.upper - upper}, of {said}")
+    assets = {row.asset.id: row.asset for row in rows}
     found = find(inventory, kind, filter_, limit=_ALL)
-    _compare("list", {each.asset.id for each in found}, upper, said)
-    _compare("certain", {each.asset.id for each in found if each.certain}, lower, said)
-    if wrong := [each.asset for each in found if ids[each.asset.id] != each.asset]:
+    listed = Bounds({each.asset.id for each in found if each.certain}, {each.asset.id for each in found})
+    if wrong := [each.asset for each in found if assets.get(each.asset.id) != each.asset]:
         raise Mismatch("asset", f"{wrong}")
-    tally.counts[f"selected, {kind}"] += len(rows)
-    tally.counts["selected, opaque"] += 0 if exact else len(rows)
+    if decided is not None:
+        check_decisions("list", {id_: allowed for id_, allowed in decided.items() if id_ in assets}, listed, filter_)
+    if decided is None or bounds is not None:
+        _check_bounds(inventory, kind, filter_, rows, listed, bounds)
+    tally.counts[f"listed, {kind}"] += len(rows)
+    tally.counts["listed, doubtful"] += len(listed.upper - listed.lower)
     if draws.chance(12):
-        _check_pages(draws, inventory, kind, filter_, [ids[id_] for id_ in upper])
+        _check_pages(draws, inventory, kind, filter_, [assets[id_] for id_ in listed.upper])
         tally.counts["paged"] += len(rows)
     if draws.chance(20):
         counted = count(inventory, kind, filter_)
-        if counted != len(lower):
-            raise Mismatch("count", f"{counted} for {len(lower)} of {said}")
+        if counted != len(listed.lower):
+            raise Mismatch("count", f"{counted} for {len(listed.lower)} of {filter_}")
         tally.counts["counted"] += len(rows)
     if draws.chance(7):
-        _check_facets(inventory, kind, filter_, [ids[id_] for id_ in lower])
+        _check_facets(inventory, kind, filter_, [assets[id_] for id_ in listed.lower])
         tally.counts["told as facets"] += len(rows)
+
+
+def _check_bounds(
+    inventory: Inventory, kind: Kind, filter_: Filter, rows: Sequence[Seen], listed: Bounds, bounds: Bounds | None
+) -> None:
+    """See that what is listed is what the filter means, as this store can be asked, and that this is no more."""
+    said = say(inventory, kind, filter_)
+    meant = _read(said, rows)
+    for what, found, wanted in (("list", listed.upper, meant.upper), ("certain", listed.lower, meant.lower)):
+        if found != wanted:
+            raise Mismatch(what, f"{sorted(found - wanted)} too many, {sorted(wanted - found)} lost, of {said}")
+    wide = bounds or _read(filter_, rows)
+    ids = {row.asset.id for row in rows}
+    if not meant.lower <= wide.lower or not wide.upper & ids <= meant.upper:
+        raise Mismatch(
+            "say", f"certain beyond it {meant.lower - wide.lower}, lost {wide.upper - meant.upper}, of {said}"
+        )
 
 
 def _read(filter_: Filter, rows: Sequence[Seen]) -> Bounds:
     lower, upper = ({row.asset.id for row in rows if means(filter_, row, upper=up)} for up in (False, True))
     return Bounds(lower, upper)
-
-
-def _compare(what: str, found: set[str], wanted: set[str], said: Filter) -> None:
-    if found != wanted:
-        raise Mismatch(what, f"{sorted(found - wanted)} too many, {sorted(wanted - found)} lost, of {said}")
 
 
 def _check_pages(draws: Draws, inventory: Inventory, kind: Kind, filter_: Filter, wanted: Sequence[Asset]) -> None:

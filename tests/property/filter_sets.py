@@ -98,6 +98,7 @@ class Everyone:
 
     def __init__(self, stored: Stored) -> None:
         rows = [row.entity for kind in stored.rows.values() for row in kind]
+        self.drawn = stored.drawn
         self.rows = read_vocabulary(rows)
         self.filed = read_vocabulary([*stored.filed.values(), *rows[:3]])
         self.row_uids = tuple(row.uid for row in rows) or (Uid("host", "none"),)
@@ -114,13 +115,14 @@ class Everyone:
         return Scene(
             unknown,
             action,
-            (*groups, Uid("Action", "all"))[:1] if groups else (),
+            groups,
             self.rows,
             self.filed,
             told,
             self.uids,
             self.row_uids,
             self.above,
+            self.drawn,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import delete
@@ -48,12 +48,12 @@ class Row:
 
 @dataclass
 class Stored:
-    """What is stored now: rows by kind, and every entity that a question may fetch."""
+    """What is stored now: rows by kind, every entity that a question may fetch, and which attributes are drawn."""
 
     rows: Mapping[Kind, list[Row]]
     known: dict[Uid, Entity]
     filed: Mapping[Uid, Entity]
-    missing: set[Uid] = field(default_factory=set)
+    drawn: frozenset[str]
 
     def fetch(self, uids: Collection[Uid]) -> dict[Uid, Entity]:
         """The facts of a gatherer."""
@@ -128,4 +128,4 @@ def read(inventory: Inventory) -> Stored:
     known = fetch_entities(inventory, [asset.uid for assets in found.values() for asset in assets])
     check_edges(inventory.layout.drawings, found["relationship"], known)
     rows = {kind: [Row(asset, known[asset.uid]) for asset in assets] for kind, assets in found.items()}
-    return Stored(rows, known, inventory.bundle.entities)
+    return Stored(rows, known, inventory.bundle.entities, inventory.layout.drawn)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 from policy_service.policy import tree
 from policy_service.policy.operators import BINARY, UNARY
-from policy_service.policy.residual.filter import Each, Field, Filter, Sum, Test
+from policy_service.policy.residual.filter import Each, Field, Filter, Sum, Test, find_opaque
 
 
 @dataclass
@@ -22,8 +22,8 @@ class Tally:
 
     @property
     def rows(self) -> int:
-        """How many rows were held against a filter and a decision."""
-        return self.counts["decided"]
+        """How many rows a store lists, or does not, as is decided of them, or as a search means."""
+        return self.counts["listed, entity"] + self.counts["listed, relationship"]
 
     def meet_rule(self, rule: tree.Rule) -> None:
         """Count the operators of a policy."""
@@ -32,8 +32,13 @@ class Tally:
                 op = getattr(node, "op", "")
                 self.operators[f"{type(node).__name__} {op}".strip()] += 1
 
-    def meet_filter(self, filter_: Filter) -> None:
-        """Count the leaves of a filter."""
+    def meet(self, filter_: Filter, decided: Mapping[str, bool]) -> None:
+        """Count a filter and its leaves, and the rows that were decided."""
+        if decided:
+            self.counts["filters"] += 1
+            self.counts["filters, exact"] += next(find_opaque(filter_), None) is None
+            self.counts["filters, of some rows"] += 0 < sum(decided.values()) < len(decided)
+            self.counts["decided"] += len(decided)
         for node in walk(filter_):
             match node:
                 case Test(op, left, right):

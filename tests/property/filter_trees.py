@@ -93,7 +93,9 @@ def draw_field(draws: Draws, scene: Scene, kind: str) -> Field:
         return draws.pick(own)
     if draws.chance(20):
         return Field(("tag", draws.pick((*scene.rows.tags, *TAGS))), draws.pick((*SCALARS, "any", "set")))
-    name = draws.pick((*scene.rows.names, *NAMES) if draws.chance(85) else tuple(NAMES))
+    # nobody asks for the value of what is drawn, only whether it is there and what is in it
+    names = [name for name in (*scene.rows.names, *NAMES) if name not in scene.drawn]
+    name = draws.pick(names)
     held = [place for places in scene.rows.places.values() for place in places if place.path == f".{name}"]
     kinds: list[Kind] = [kind_of(place.value) for place in held]
     if kinds and draws.chance(75):

@@ -31,10 +31,11 @@ class Truth:
     decisions: Sequence[Decision]
 
     @property
-    def allowed(self) -> set[str]:
-        """The ids of what is allowed."""
+    def sure(self) -> dict[str, bool]:
+        """Whether each row is allowed, by id, but for those of which the request tells twice."""
         pairs = zip(self.rows, self.decisions, strict=True)
-        return {row.asset.id for row, decision in pairs if decision.allowed}
+        twofold = self.asked.twofold
+        return {row.asset.id: decision.allowed for row, decision in pairs if row.entity.uid not in twofold}
 
 
 def make_gatherer(bundle: Bundle, stored: Stored) -> Gatherer:
