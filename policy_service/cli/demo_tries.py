@@ -39,12 +39,14 @@ _MORTY = "CiRmZDE2MTRkMy1jMzlhLTQ3ODEtYjdiZC04Yjk2ZjVhNTEwMGQSBWxvY2Fs"
 _WEB, _BUILD = find_host("web-1"), find_host("build-1")
 _HOST = {"type": "host", "id": _WEB}
 
+_ADDRESS = {"where": {"property": "ipAddress", "op": "starts", "value": "10.1."}}
+
 OWNERS: Mapping[str, Owner] = {
     "citadel": Owner("citadel", "an application that asks for decisions"),
     "acme": Owner("acme", "an application that asks for decisions"),
-    "carol": Owner("acme", "of the group Users: reads everything", ("read",), "user:carol"),
-    "alice": Owner("acme", "an administrator", ("read", "write"), "user:alice"),
-    "bob": Owner("acme", "of the team that owns some hosts", ("read", "write"), "user:bob"),
+    "carol": Owner("acme", "of the group Users: sees what is nobody's secret", ("read",), "user:carol"),
+    "alice": Owner("acme", "an administrator: sees everything", ("read", "write"), "user:alice"),
+    "bob": Owner("acme", "an engineer, of the team that owns some hosts", ("read", "write"), "user:bob"),
     "morty": Owner("citadel", "of another tenant", ("read", "write"), f"user:{_MORTY}"),
 }
 
@@ -83,8 +85,24 @@ TRIES: tuple[Try, ...] = (
             ],
         },
     ),
-    Try("Carol lists the hosts", "carol", "/api/v1/entities?type=host", method="GET"),
-    Try("Alice lists the data stores", "alice", "/api/v1/entities?class=DataStore", method="GET"),
+    Try(
+        "a search: which hosts may Carol look at?",
+        "acme",
+        "/access/v1/search/resource",
+        {
+            "subject": {"type": "user", "id": "carol"},
+            "action": {"name": "PolicyService::read"},
+            "resource": {"type": "host"},
+        },
+    ),
+    Try("Carol lists the hosts: four, without addresses", "carol", "/api/v1/entities?type=host", method="GET"),
+    Try("Bob lists them: five, one is his team's alone", "bob", "/api/v1/entities?type=host", method="GET"),
+    Try("Carol finds none by an address that she can't see", "carol", "/api/v1/entities:search", _ADDRESS),
+    Try("and Bob does", "bob", "/api/v1/entities:search", _ADDRESS),
+    Try("Alice counts the data stores", "alice", "/api/v1/entities:count", {"type": "data_store"}),
+    Try("Carol, who may not see two of them, counts fewer", "carol", "/api/v1/entities:count", {"type": "data_store"}),
+    Try("what there is of each for her", "carol", "/api/v1/entities:facets", {"facets": ["type", "environment"]}),
+    Try("Alice takes all of it with her", "alice", "/api/v1/entities:export", {}),
     Try("Bob reads a host of his team", "bob", f"/api/v1/entities/{_BUILD}", method="GET"),
     Try("and changes it", "bob", f"/api/v1/entities/{_BUILD}", {"osName": "debian"}, "PATCH"),
     Try("one in production he can't change", "bob", f"/api/v1/entities/{_WEB}", {"osName": "debian"}, "PATCH"),

@@ -30,7 +30,8 @@ def ask(line: str) -> tuple[int, Any]:
     """Status and body of what a line for a shell is answered."""
     line += " -w '\n%{http_code}'"
     body, _, status = subprocess.run(["sh", "-c", line], capture_output=True, check=True).stdout.rpartition(b"\n")
-    return int(status), json.loads(body)
+    lines = [json.loads(part) for part in body.splitlines()]
+    return int(status), lines[0] if len(lines) == 1 else lines
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
@@ -57,15 +58,22 @@ def test_the_demo_prints_what_to_try(tmp_path: Path) -> None:
     assert bind not in text, "the port was taken"
     assert re.search(r"http://127\.0\.0\.1:\d+", text)
     assert set(re.findall(r"^key of (\w+) \(.*\):  psk_", text, re.MULTILINE)) == set(OWNERS)
-    allow, deny, batch, *assets = answers
+    allow, deny, batch, found, *assets = answers
     assert allow == (200, {"decision": True})
     assert deny[1]["decision"] is False
     (reason,) = deny[1]["context"]["reasons"]
     assert (reason["id"], reason["effect"], bool(reason["message"])) == ("production-hosts-stay", "forbid", True)
     assert batch == (200, {"evaluations": [{"decision": True}, {"decision": False}]})
-    hosts, stores, host, changed, refused, kept, nothing, missing = assets
-    assert {item["displayName"].partition(".")[0] for item in hosts[1]["items"]} == HOSTS - {"lab-1"}
-    assert {item["_class"][0] for item in stores[1]["items"]} == {"DataStore"}
+    hosts, more, hidden, addressed, all_stores, stores, facets, everything = (body for _, body in assets[:8])
+    host, changed, refused, kept, nothing, missing = assets[8:]
+    assert {item["displayName"].partition(".")[0] for item in hosts["items"]} == HOSTS - {"lab-1"}
+    assert sorted(item["_id"] for item in hosts["items"]) == [one["id"] for one in found[1]["results"]]
+    assert {item["displayName"].partition(".")[0] for item in more["items"]} == HOSTS
+    assert ["ipAddress" in item for item in (hosts["items"][0], more["items"][0])] == [False, True]
+    assert (hidden["items"], len(addressed["items"])) == ([], 2)
+    assert (all_stores, stores) == ({"count": 4}, {"count": 2})
+    assert facets["facets"]["type"] == [{"value": "host", "count": 4}, {"value": "data_store", "count": 2}]
+    assert len(everything) == 9
     assert (host[0], changed[0], changed[1]["osName"], changed[1]["_version"]) == (200, 200, "debian", 2)
     assert (refused[0], kept[0]) == (403, 403)
     assert "is not deleted before it is retired" in kept[1]["detail"]
