@@ -65,7 +65,7 @@ def make_plan(bundle: Bundle, asked: Asked) -> Plan:
 
 
 def _write_key(bundle: Bundle, asked: Asked) -> Hashable:
-    """All that the policies may read of the facts, and what they were found by."""
+    """All that the policies may read of the facts, and what they were found by: the first are `known` and action."""
     names = asked.needs.attributes
     read: frozenset[str] | None = frozenset()
     for compiled in asked.policies:
@@ -74,8 +74,6 @@ def _write_key(bundle: Bundle, asked: Asked) -> Hashable:
     entities = [entity for entity in asked.entities.values() if entity]
     return (
         asked.unknown,
-        asked.known.uid,
-        asked.action.uid,
         tuple((entity.uid, entity.parents) for entity in entities),
         dumps([_read(entity.attributes, names) for entity in entities]),
         dumps([entity.tags for entity in entities]),

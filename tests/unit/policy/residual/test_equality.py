@@ -114,6 +114,10 @@ TOLD = {
         "no row",
         "owner is there",
     ),
+    'resource.owner == [user::"a", user::"b\\u{0}"]': (
+        "no row",
+        "owner is there",
+    ),
     "resource.owner == resource.owner": (
         "owner is there",
         "no row",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import pytest
 
-from policy_service.model import Entity, Thing, Uid
+from policy_service.model import Entity, Thing, Uid, Value
 from policy_service.policy.residual import plan
 from policy_service.policy.residual.filter import bound, find_opaque
 from policy_service.policy.residual.plan import forbidding, residual, tell_policies
@@ -100,6 +101,15 @@ def test_a_row_that_the_request_tells_of_by_name_is_decided_by_itself() -> None:
     assert list(find_opaque(spared))
 
 
+def test_a_plan_says_of_which_rows_it_says_nothing() -> None:
+    stored = {ROW: Entity(ROW, {"a": 1})}
+    bundle = make(permit("resource has a"))
+    # the same facts, told by the store and by the request
+    for properties in ({}, {"a": 1}):
+        asked = gather(bundle, Thing("host", "h1", properties), stored=stored)
+        assert bool(list(find_opaque(residual(bundle, asked)))) is bool(properties)
+
+
 def test_without_an_overlay_nothing_is_known_twice() -> None:
     stored = {ROW: Entity(ROW, {})}
     bundle = make(permit("resource has a"))
@@ -121,7 +131,17 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return count
 
 
-READS = permit("principal.level == resource.level && context.size > resource.size && principal in resource.owner")
+READS = permit(
+    "principal.level == resource.level && context.size > resource.size && principal in resource.owner"
+    " && principal.hasTag(resource.name)"
+)
+SELF = Uid("user", "alice")
+
+
+def alice(parents: frozenset[Uid] = frozenset(), tags: Mapping[str, Value] | None = None) -> dict[Uid, Entity]:
+    """Alice as the file has her, but for this."""
+    filed = make("permit(principal, action, resource);").entities[SELF]
+    return {SELF: Entity(SELF, filed.attributes, parents, filed.tags if tags is None else tags)}
 
 
 @pytest.mark.parametrize(
@@ -132,7 +152,8 @@ READS = permit("principal.level == resource.level && context.size > resource.siz
         {"context": {"size": 2}},
         {"overlay": {"size": 7}},
         {"unknown": "principal"},
-        {"stored": {Uid("user", "alice"): Entity(Uid("user", "alice"), {"level": 3}, frozenset([ROW]))}},
+        {"stored": alice(parents=frozenset([ROW]))},
+        {"stored": alice(tags={"env": "dev", "other": 1})},
     ],
 )
 def test_a_plan_is_kept_by_what_was_read(made: list[int], other: dict[str, object]) -> None:
@@ -144,6 +165,13 @@ def test_a_plan_is_kept_by_what_was_read(made: list[int], other: dict[str, objec
     found = residual(bundle, gather(bundle, **{**asked, **other}))  # type: ignore[arg-type]
     assert len(made) == 2
     assert found == residual(make(READS), gather(make(READS), **{**asked, **other}))  # type: ignore[arg-type]
+
+
+def test_two_of_whom_the_same_is_known_have_plans_of_their_own() -> None:
+    bundle = make(permit("resource.owner.contains(principal)"))
+    for name in ("ghost", "ghoul"):
+        asked = gather(bundle, Thing("user", name))
+        assert explain(residual(bundle, asked)) == f"some of owner is one of user:{name}"
 
 
 def test_what_no_policy_reads_makes_no_other_plan(made: list[int]) -> None:
