@@ -38,6 +38,10 @@ class Draws:
         return chosen
 
 
+# whatever may happen does
+ALWAYS = Draws(lambda n: n - 1)
+
+
 def by_seed(seed: int | str) -> Draws:
     """Choices that are the same for the same seed."""
     draw = random.Random(seed).random

@@ -35,7 +35,9 @@ class Expressions:
 
     def constants(self, kind: str, value: Value | None = None) -> str:
         """A set of constants."""
-        return f"[{', '.join(self.constant(kind, value) for _ in range(self.draws.number(0, 3)))}]"
+        # of many an index leads to each only up to some number
+        count = 40 if self.draws.chance(2) else self.draws.number(0, 3)
+        return f"[{', '.join(self.constant(kind, value) for _ in range(count))}]"
 
     def base(self) -> str:
         """What has attributes: one of the sides, the context, an entity by name, or what one of them refers to."""
