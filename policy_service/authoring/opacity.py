@@ -7,7 +7,7 @@ of the other side is not known yet, and a text and a number stand in for it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from policy_service.assets.columns import Document, Shape
@@ -24,7 +24,20 @@ from policy_service.policy.residual.ground import Ground
 from policy_service.policy.residual.source import write
 from policy_service.policy.residual.symbols import Fixed, Lost
 from policy_service.policy.scope import Compiled
-from policy_service.policy.tree import Binary, Expression, If, Opaque, Unary
+from policy_service.policy.tree import (
+    Attribute,
+    Binary,
+    Expression,
+    Groups,
+    Has,
+    IdOf,
+    If,
+    Opaque,
+    Path,
+    TypeOf,
+    Unary,
+    Variable,
+)
 
 _STAND_INS: tuple[Value, ...] = ("text", 1)
 _ANYBODY, _ANYTHING = Uid("Anybody", ""), Uid("Action", "")
@@ -47,13 +60,17 @@ class _Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Unasked(Ground):
-    """Facts of which none is known yet: what fails for want of them is `stand_in`."""
+    """Facts of which none is known yet: what fails for want of them, which `missed` then holds, is `stand_in`."""
 
     stand_in: Value = ""
+    missed: list[Expression] = field(default_factory=list)
 
     def evaluate(self, expression: Expression) -> Fixed | Lost | None:
         found = Ground.evaluate(self, expression)
-        return Fixed(self.stand_in) if found is None else found
+        if found is None:
+            self.missed.append(expression)
+            return Fixed(self.stand_in)
+        return found
 
 
 def find_doubts(bundle: Bundle, policy: Compiled) -> list[Doubt]:
@@ -69,10 +86,14 @@ def find_doubts(bundle: Bundle, policy: Compiled) -> list[Doubt]:
     for stand_in in _STAND_INS:
         ground = _Unasked("resource", world, {"tenant": bundle.tenant}, bundle.drawn, stand_in)
         compiler = Compiler(ground, asking.parts, policy.policy.id)
-        for part in (*whole, *parts):
+        for part in whole:
             found |= dict.fromkeys(_tell(part, _compile(compiler, part), shape))
-        for part in parts if bundle.restricted else ():
-            found |= dict.fromkeys(_tell_sealed(part, _compile(compiler, part), shape, bundle.restricted))
+        for part in parts:
+            told = _compile(compiler, part)
+            found |= dict.fromkeys(_tell(part, told, shape))
+            found |= dict.fromkeys(_tell_sealed(part, told, shape, bundle.restricted))
+        if not ground.missed:
+            break
     return list(found)
 
 
@@ -95,9 +116,11 @@ def _find_parts(whole: Sequence[_Part]) -> Iterator[_Part]:
                 open_.append(_Part(operand, no, yes))
             case If(condition, then, otherwise):
                 open_ += (_Part(otherwise, yes, no), _Part(then, yes, no), _Part(condition, True, True))
-            # it is about ids that are read in two ways, where one is: a condition around it says so
-            case Opaque(_, ""):
+            # ids that are read in two ways, where one is: a condition around it says so
+            case Opaque(_, "") | Variable() | Path() | IdOf() | TypeOf() | Groups():
                 continue
+            case Attribute(base) | Has(base):
+                open_.append(_Part(base, True, True))
             case _:
                 open_ += [_Part(inner, True, True) for inner in (*parts_of(part),)[::-1]]
                 yield _Part(part, yes, no)
@@ -114,8 +137,11 @@ def _tell(part: _Part, told: Filter, shape: Shape) -> Iterator[Doubt]:
 
 
 def _tell_sealed(part: _Part, told: Filter, shape: Shape, restricted: frozenset[str]) -> Iterator[Doubt]:
+    kinds = _seal(told, shape, restricted)
+    if SEALED not in kinds.values():
+        return
     said = list(find_opaque(simplify(told, shape)))
-    for opaque in find_opaque(simplify(told, replace(shape, kinds=_seal(told, shape, restricted)))):
+    for opaque in find_opaque(simplify(told, replace(shape, kinds=kinds))):
         if opaque not in said:
             yield Doubt(f"{opaque.why}, and PostgreSQL can say no more of it than `==`", write(part.expression))
 

@@ -52,8 +52,8 @@ def detail(tenant: str, answers: Sequence[Answer]) -> Iterator[str]:
     for answer in answers:
         parts.setdefault((answer.action, answer.kind), []).append(_Same(*answer[2:]))
     same: dict[tuple[str, tuple[_Same, ...]], list[str]] = {}
-    for (action, kind), told in parts.items():
-        same.setdefault((kind, tuple(told)), []).append(action)
+    for (action, kind), found in parts.items():
+        same.setdefault((kind, tuple(found)), []).append(action)
     for (kind, told), actions in same.items():
         things = {"entity": ", entities", "relationship": ", relationships"}.get(kind, "")
         yield f"tenants/{tenant}: {' and '.join(actions)}{things}"

@@ -14,7 +14,7 @@ IP = ("`ip` of a text that the row has", "ip(resource.addr)")
 def doubts(condition: str, effect: str = "permit", clause: str = "when") -> list[tuple[str, str]]:
     text = f"{effect}(principal, action, resource) {clause} {{ {condition} }};"
     bundle = make_bundle({"p.cedar": text, "tenant.yaml": "name: x\nrestricted: [ssn]\n"})
-    return [tuple(doubt) for doubt in find_doubts(bundle, bundle.layer.policies[0])]
+    return [(doubt.why, doubt.source) for doubt in find_doubts(bundle, bundle.layer.policies[0])]
 
 
 @pytest.mark.parametrize(

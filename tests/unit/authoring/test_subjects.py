@@ -40,7 +40,7 @@ def test_of_the_same_groups_it_is_one_whom_files_know_more_of_and_then_others_wi
 
 
 def test_without_groups_it_is_the_types_that_policies_name_and_else_those_of_the_file() -> None:
-    entities = ("user", "a", {}), ("host", "h", {})
+    entities: list[tuple[str, str, dict[str, Any]]] = [("user", "a", {}), ("host", "h", {})]
     assert names("permit(principal is host, action, resource);", "", *entities) == ["host:h", "anybody else"]
     assert names('permit(principal == host::"q", action, resource);', "", *entities) == ["host:h", "anybody else"]
     assert names("permit(principal is PolicyService::Operator, action, resource);", "", *entities) == [
