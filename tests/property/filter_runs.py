@@ -41,6 +41,8 @@ class Size:
     rounds: int = 3
 
 
+# questions of one session, which PostgreSQL ends after a minute
+AT_ONCE = 8
 # little is asked of each world, and much changes
 EDITED = Size(entities=10, relationships=14, sets=2, askings=1, rounds=12)
 
@@ -163,21 +165,25 @@ class Run:
                 # what files made of relationships after they were written can't be decided on
                 self.tally.counts["circular"] += 1
                 return None
-        everyone = Everyone(stored)
         # what a bundle keeps of its answers holds for other rows too
         again = before if before and before.world.files == world.files and draws.chance(30) else None
-        asked = again or self._draw(draws, world, everyone)
-        with self.open(asked.bundle) as inventory:
-            look = Look(inventory, stored)
-            for asking in asked.sets.askings:
-                try:
-                    filter_ = self.compare(draws, look, asking)
-                    if draws.chance(25):
-                        self.search(draws, look, everyone.scene(), filter_)
-                except Exception as error:
-                    case = Case(see_world(world.files, stored), asked.sets.about(asking.action), asking)
-                    raise Failed(error, case) from error
+        asked = again or self._draw(draws, world, Everyone(stored))
+        askings = asked.sets.askings
+        for start in range(0, len(askings), AT_ONCE):
+            with self.open(asked.bundle) as inventory:
+                look = Look(inventory, stored)
+                for asking in askings[start : start + AT_ONCE]:
+                    self._compare(draws, look, asking, stored, asked)
         return asked
+
+    def _compare(self, draws: Draws, look: Look, asking: Asking, stored: Stored, asked: Asked) -> None:
+        try:
+            filter_ = self.compare(draws, look, asking)
+            if draws.chance(25):
+                self.search(draws, look, Everyone(stored).scene(), filter_)
+        except Exception as error:
+            case = Case(see_world(asked.world.files, stored), asked.sets.about(asking.action), asking)
+            raise Failed(error, case) from error
 
     def _draw(self, draws: Draws, world: World, everyone: Everyone) -> Asked:
         sets = draw_sets(draws, everyone, self.size.sets, self.size.askings)
