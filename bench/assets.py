@@ -16,7 +16,8 @@ from bench.timing import Row, compare, ratio_row
 from policy_service.access.authorize import Batch, Service, authorize
 from policy_service.access.batches import write_batch
 from policy_service.access.enforce import Asker
-from policy_service.access.reading import Filters, list_assets
+from policy_service.access.lists import list_assets
+from policy_service.access.query import Search
 from policy_service.access.writing import Written, create
 from policy_service.assets.drafts import read_entity
 from policy_service.audit.sealer import Sealer
@@ -102,7 +103,7 @@ class Desk:
 
     def list(self) -> int:
         """A page of hosts."""
-        return len(list_assets(self.service, self.asker, Filters("entity", "host"), PAGE).assets)
+        return len(list_assets(self.service, self.asker, Search("entity", "host"), {}, limit=PAGE).assets)
 
 
 class Quiet(Sealer):
