@@ -15,7 +15,7 @@ from pathlib import Path
 
 from policy_service.config import Settings
 from policy_service.store.door import Store
-from tests.property.filter_cases import write_case
+from tests.property.filter_cases import FOLDER, read_case, write_case
 from tests.property.filter_draws import by_seed
 from tests.property.filter_runs import EDITED, Failed, Run, Size
 from tests.property.filter_worlds import ACCOUNT
@@ -85,6 +85,8 @@ def main() -> int:
     given = parser.parse_args()
     with open_store(given.database, given.locale) as store:
         run = Run(store, EDITED if given.edits else Size())
+        for path in sorted(FOLDER.glob("*.yaml")):
+            run.compare_case(read_case(path.read_text(encoding="utf-8")))
         failures = fuzz(run, given.seed, time.monotonic() + given.seconds, given.first)
     print(f"{given.database}: {run.tally.rows:,} rows compared, {failures} worlds failed\n{run.tally.write()}")
     return 1 if failures else 0
