@@ -1,29 +1,36 @@
 """The condition that a resource search comes to, for an application that filters tables of its own.
 
 What the condition is true of is certainly allowed: where something in it can't be said, that is left out of it, and
-what it may be true of beside stands apart, to be asked about one by one.
+what it may be true of beside stands apart, to be asked about one by one. So are rows of which more is known here than
+the application's columns say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from time import perf_counter_ns, time
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from policy_service.access.authorize import Service, describe
 from policy_service.access.facts import StoredFacts, now
 from policy_service.assets.plain_sql import Dialect, narrow, write
+from policy_service.assets.types import find_types
 from policy_service.audit.list_records import record_list
-from policy_service.model import Caller, Request
+from policy_service.model import Caller, Request, Uid
+from policy_service.policy.bundle import Bundle
 from policy_service.policy.facts import write_entities
 from policy_service.policy.gathering import Gatherer
+from policy_service.policy.groups import Groups
+from policy_service.policy.names import GROUP, cedar_type
 from policy_service.policy.request import ask
 from policy_service.policy.residual.asked import ANY
 from policy_service.policy.residual.filter import (
     EVERY,
     NONE,
+    Below,
     Filter,
     Leaf,
+    Opaque,
     Test,
     all_of,
     any_of,
@@ -34,12 +41,19 @@ from policy_service.policy.residual.filter import (
     none_of,
 )
 from policy_service.policy.residual.plan import residual
-from policy_service.policy.residual.symbols import TYPE
+from policy_service.policy.residual.symbols import TYPE, is_same
 from policy_service.policy.residual.ucast import to_tree, to_ucast
 from policy_service.policy.residual.words import explain
 from policy_service.policy.values import dumps
 
 Form: TypeAlias = Literal["sql", "ucast", "ast"]
+
+# ids that a condition names: of more entities of a file, or members of a group, it is asked one by one
+NAMED = 1_000
+_CONTESTED = "a type is in `entities.json` and in the store"
+_STORED = "the store has what is of this type: search for that, or ask about each"
+_FILED = "`entities.json` says more of it"
+_MEMBERS = f"more than {NAMED:,} of the type are in groups"
 
 
 class Wanted(NamedTuple):
@@ -63,8 +77,10 @@ def find_filter(service: Service, caller: Caller, wanted: Wanted) -> tuple[Mappi
     with StoredFacts(service.store, service.owners, bundle) as stored:
         gatherer = Gatherer(bundle, stored.fetch, now, describe(caller, wanted.address))
         any_ = ANY._replace(properties=wanted.request.resource.properties)
-        asked = gatherer.gather_open(ask(wanted.request._replace(resource=any_)), "resource")
-    filter_ = _settle_type(residual(bundle, asked), wanted.request.resource.type)
+        # of rows of other tables nothing is drawn
+        asked = gatherer.gather_open(ask(wanted.request._replace(resource=any_)), "resource", drawn=())
+        doubt = _find_doubt(stored, wanted.request.resource.type)
+    filter_ = doubt or _settle(residual(bundle, asked), bundle, wanted.request.resource.type)
     filter_ = narrow(filter_) if wanted.form == "sql" else filter_
     service.log.write(
         [
@@ -86,8 +102,22 @@ def find_filter(service: Service, caller: Caller, wanted: Wanted) -> tuple[Mappi
     return _shape(filter_, wanted), bundle.version_text
 
 
-def _settle_type(filter_: Filter, type_: str) -> Filter:
-    """The filter of rows of one type, which then is nothing to ask about."""
+def _find_doubt(stored: StoredFacts, type_: str) -> Filter | None:
+    """Why nothing is certain of any row of a type."""
+    if stored.contested():
+        return Opaque(_CONTESTED)
+    inventory = stored.inventory()
+    if inventory is not None and "\0" not in type_ and find_types(inventory.session, [type_]):
+        return Opaque(_STORED)
+    return None
+
+
+def _settle(filter_: Filter, bundle: Bundle, type_: str) -> Filter:
+    """The filter of rows of one type, which then is nothing to ask about, and neither is which groups they are in."""
+    try:
+        own = constant(type_)
+    except ValueError:  # no row has it
+        return NONE
 
     def settle(leaf: Leaf) -> Filter:
         match leaf:
@@ -97,11 +127,32 @@ def _settle_type(filter_: Filter, type_: str) -> Filter:
                 return EVERY if own in right else NONE
         return leaf
 
-    try:
-        own = constant(type_)
-    except ValueError:  # no row has it
-        return NONE
-    return fold(filter_, settle, lambda parts: all_of(*parts), lambda parts: any_of(*parts), none_of)
+    cedar = cedar_type(type_)
+    settled = _replace(_replace(filter_, lambda leaf: _name_members(leaf, bundle.groups, cedar)), settle)
+    filed = [uid for uid in bundle.entities if uid.type == cedar] if cedar in bundle.file_types else []
+    if not filed or settled == NONE:
+        return settled
+    if len(filed) > NAMED:
+        return Opaque(_FILED)
+    told = _replace(is_same(filed), settle)
+    return any_of(all_of(none_of(told), settled), all_of(told, Opaque(_FILED)))
+
+
+def _name_members(leaf: Leaf, groups: Groups, type_: str) -> Filter:
+    """What is in groups by its name: who is in one nobody knows but the files."""
+    wanted = {uid for uid in leaf.uids if uid.type == GROUP} if isinstance(leaf, Below) else set()
+    if not isinstance(leaf, Below) or not wanted:
+        return leaf
+    ids = groups.ids_of(type_)
+    if len(ids) > NAMED:
+        return Opaque(_MEMBERS)
+    named = is_same([uid for id_ in ids if not wanted.isdisjoint(groups.closure(uid := Uid(type_, id_)))])
+    others = tuple(uid for uid in leaf.uids if uid.type != GROUP)
+    return any_of(named, Below(others)) if others else named
+
+
+def _replace(filter_: Filter, leaf: Callable[[Leaf], Filter]) -> Filter:
+    return fold(filter_, leaf, lambda parts: all_of(*parts), lambda parts: any_of(*parts), none_of)
 
 
 def _shape(filter_: Filter, wanted: Wanted) -> dict[str, Any]:

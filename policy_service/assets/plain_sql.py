@@ -75,7 +75,8 @@ def _narrow(leaf: Leaf, mixed: frozenset[tuple[str, ...]]) -> Filter:
         return leaf
     if not isinstance(leaf, Test) or not _is_plain(leaf.left) or not _is_plain_side(leaf.right):
         return Opaque(_UNSAID)
-    if any(field.path in mixed for field in find_fields(leaf)):
+    # two columns of two types a database may take for one
+    if any(field.path in mixed or (field.kind == "any" and leaf.op != "has") for field in find_fields(leaf)):
         return Opaque(_MIXED)
     return leaf
 
