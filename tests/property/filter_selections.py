@@ -120,7 +120,9 @@ def _value(asset: Asset, by: str) -> Any:
 
 
 def _check_facets(inventory: Inventory, kind: Kind, filter_: Filter, assets: Sequence[Asset]) -> None:
-    names = ["type", "class", *(sorted(inventory.layout.indexed) if kind == "entity" else ())]
+    # what is restricted is no facet, though rows of before may be there
+    indexed = inventory.layout.indexed - inventory.bundle.restricted if kind == "entity" else ()
+    names = ["type", "class", *sorted(indexed)]
     for name in names:
         told = facets(inventory, kind, filter_, name, _ALL)
         numbers = [number for _, number in told]
