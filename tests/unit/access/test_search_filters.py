@@ -16,8 +16,8 @@ from tests.unit.access.desks import Desk
 CALLER = Caller("acme", "key-app", frozenset({"decide"}))
 EDIT = 'permit(principal, action == Action::"edit", resource);\n'
 ROWS: list[dict[str, Any]] = [
-    {"id": str(number), "owner": owner, "secret": secret, "other": "x"}
-    for number, (owner, secret) in enumerate([(None, None), ("mallory", None), ("ann", False), ("x", True)])
+    {"id": str(number), "owner": owner, "secret": secret, "level": 5}
+    for number, (owner, secret) in enumerate([(None, None), ("mallory", None), ("ann", False), ("5", True)])
 ]
 
 
@@ -33,8 +33,8 @@ def find(desk: Desk, part: str = "condition") -> set[str]:
         return set()
     engine = create_engine("sqlite://")
     with engine.begin() as connection:
-        connection.execute(text("CREATE TABLE doc (id TEXT, owner TEXT, secret BOOLEAN, other TEXT)"))
-        connection.execute(text("INSERT INTO doc VALUES (:id, :owner, :secret, :other)"), ROWS)
+        connection.execute(text("CREATE TABLE doc (id TEXT, owner TEXT, secret BOOLEAN, level INTEGER)"))
+        connection.execute(text("INSERT INTO doc VALUES (:id, :owner, :secret, :level)"), ROWS)
         chosen = text(f"SELECT id FROM doc WHERE {told[part]['sql']}")
         return set(connection.scalars(chosen, told[part]["parameters"]))
 
@@ -79,9 +79,9 @@ SECRET = 'forbid(principal, action == Action::"edit", resource) when { resource 
         ),
         # a database may take a number for a text
         (
-            'forbid(principal, action == Action::"edit", resource) unless { resource.owner == resource.other };',
+            'forbid(principal, action == Action::"edit", resource) unless { resource.owner == resource.level };',
             {},
-            1,
+            0,
         ),
     ],
 )
