@@ -49,7 +49,8 @@ class Plan:
         self._veil = Veil(judge)
         layout = judge.inventory.layout
         self.kind = kind
-        self.names = Names(layout.drawn, layout.indexed)
+        # what became restricted a moment ago may have rows of before
+        self.names = Names(layout.drawn, layout.indexed - judge.bundle.restricted)
         self.seen = all_of(self._see(), *(self._allow(action) for action in actions))
 
     def filter(self, search: Search) -> Filter:
@@ -91,11 +92,9 @@ class Plan:
 
     def _see(self) -> Filter:
         seen = self._allow(READ)
-        return (
-            all_of(seen, self._see_end("from", seen), self._see_end("to", seen))
-            if self.kind == "relationship"
-            else seen
-        )
+        if self.kind == "entity" or seen == NONE:
+            return seen
+        return all_of(seen, self._see_end("from", seen), self._see_end("to", seen))
 
     def _allow(self, action: str) -> Filter:
         if self._judge.contested:

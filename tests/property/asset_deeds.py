@@ -9,6 +9,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+from tests.property.asset_searches import SORTS, draw_search
 from tests.property.asset_spec import WHO, Ref
 from tests.property.asset_worlds import Caller
 
@@ -46,11 +47,12 @@ def draw_deed(random: Random) -> Deed:
             (random.choice(["", "", "host", "owns"]), random.choice(["", "", "Host"])),
             random.randint(1, 3),
         ),
+        "search": (kind, draw_search(random, kind), random.choice(SORTS), random.randint(1, 3)),
         "resume": (random.randrange(10), random.choice(["same", "subject", "key", "list"])),
         "walk": (place, draw_way(random)),
         "decide": (place, random.choice(WHO)),
     }
-    weights = [5, 2, 4, 6, 4, 2, 2, 4, 1]
+    weights = [5, 2, 4, 6, 4, 2, 8, 2, 4, 1]
     (verb,) = random.choices(list(verbs), weights)
     return verb, caller, *verbs[verb]
 

@@ -31,7 +31,7 @@ def draw_search(random: Random, kind: str) -> dict[str, Any]:
         body["class"] = random.choice(["Host", "Team"])
     if random.random() < 0.2:
         body["text"] = random.choice(["W", "e", "red", "TEST", "é", "%", "_"])
-    if random.random() < 0.8:
+    if random.random() < 0.6:
         body["where"] = draw_where(random, kind, 3)
     return body
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 # the administrator, the reader, the member of a team with policies of its own; `eve` is nobody
 WHO = ("ada", "rae", "pat", "eve")
 FILES = {
-    "tenant.yaml": "name: x\nrestricted: [note]\n",
+    "tenant.yaml": "name: x\nrestricted: [note]\nindexed: [color, tag.env]\n",
     "groups.csv": "g, user:ada, group:Administrators, TENANT\ng, user:rae, group:Users, TENANT\n"
     "g, user:pat, group:red, TENANT\n",
     "own.cedar": """
@@ -34,6 +34,12 @@ when { resource has color && resource.color == "red" };
 @id("tests-go")
 permit(principal in Group::"red", action == PolicyService::Action::"delete", resource)
 when { resource.hasTag("env") && resource.getTag("env") == "test" };
+@id("sizes-hidden") @hides("size, tag.*")
+forbid(principal in Group::"Users", action == PolicyService::Action::"readProperty", resource)
+when { resource has frozen };
+@id("red-exports")
+permit(principal in Group::"red", action == PolicyService::Action::"export", resource)
+when { resource has color && resource.color == "red" };
 @id("frozen")
 @message("what is frozen stays")
 forbid(principal, action in [PolicyService::Action::"update", PolicyService::Action::"delete"], resource)
@@ -127,15 +133,24 @@ class Inventory:
             return False
         owned = any(other.type == "owns" and other.ends and other.ends[1] == ref for other in self.relationships())
         rights = {
-            "ada": {"read", "create", "update", "delete"},
-            "rae": {"read"},
+            "ada": {"read", "create", "update", "delete", "export"},
+            "rae": {"read", "export"},
             "pat": {
-                *({"read", "create", "update"} if values.get("color") == "red" else ()),
+                *({"read", "create", "update", "export"} if values.get("color") == "red" else ()),
                 *({"read"} if owned or NORTH in {ref, *self.above(ref)} else ()),
                 *({"delete"} if values.get("tag.env") == "test" else ()),
             },
         }
         return action in rights.get(who, ())
+
+    def hidden(self, who: str, item: Item | None) -> set[str]:
+        """The names that are hidden of an asset, whether it has them or not."""
+        return {"size", "tag.env"} if who == "rae" and item and "frozen" in item.values else set()
+
+    def view(self, who: str, item: Item) -> Item:
+        """The asset without what is hidden."""
+        hidden = self.hidden(who, item)
+        return replace(item, values={name: value for name, value in item.values.items() if name not in hidden})
 
     def find(self, who: str, ref: Ref | None) -> Item | None:
         """The asset, if it is there and may be seen: a relationship with both its ends."""
@@ -160,7 +175,10 @@ class Inventory:
         if draft.ends and not all(self.knows(who, end) for end in draft.ends):
             return Told(409)
         if self.find(who, ref):
-            return self._replace(who, self.items[ref], draft) if or_replace else Told(409)
+            # what is hidden may not be named, but of another kind of thing that is told first
+            if self._is_another(self.items[ref], draft) or not self._names_hidden(who, self.items[ref], draft):
+                return self._replace(who, self.items[ref], draft) if or_replace else Told(409)
+            return Told(403)
         version = self.versions.get(ref, 0) + 1
         # ends that the subject knows are there
         item = Item(ref, draft.type, draft.classes, draft.name, _without_null(draft.values), version, draft.ends)  # type: ignore[arg-type]
@@ -183,6 +201,8 @@ class Inventory:
             return Told(404)
         if stale:
             return Told(412)
+        if self._names_hidden(who, before, draft):
+            return Told(403)
         if draft.ends and not all(self.knows(who, end) for end in draft.ends):
             return Told(409)
         return self._replace(who, before, draft)
@@ -238,10 +258,18 @@ class Inventory:
         return steps
 
     def _replace(self, who: str, before: Item, draft: Draft) -> Told:
-        if (draft.key, draft.type) != (before.ref[1], before.type) or (draft.ends and draft.ends != before.ends):
+        if self._is_another(before, draft):
             return Told(409)
         values = _without_null(draft.values)
         return self._update(who, before, replace(before, classes=draft.classes, name=draft.name, values=values))
+
+    def _is_another(self, before: Item, draft: Draft) -> bool:
+        """Whether a draft is of another thing than there is."""
+        same = (draft.key, draft.type) == (before.ref[1], before.type)
+        return not same or bool(draft.ends and draft.ends != before.ends)
+
+    def _names_hidden(self, who: str, before: Item, draft: Draft) -> bool:
+        return not self.hidden(who, before).isdisjoint(draft.values)
 
     def _update(self, who: str, before: Item, after: Item) -> Told:
         if not self.may(who, "update", before.ref) or not self.may(who, "update", before.ref, after):

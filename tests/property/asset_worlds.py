@@ -83,8 +83,9 @@ class Home:
         shown = [item for ref, item in self.inventory.items.items() if self.inventory.find(who, ref)]
         return {self.name, *(self.ids[item.ref] for item in shown), *(str(item.values.get("note")) for item in shown)}
 
-    def expect(self, item: Item) -> dict[str, Any]:
-        """The JSON of an item, but for its times."""
+    def expect(self, who: str, item: Item) -> dict[str, Any]:
+        """The JSON of an item as somebody sees it, but for its times."""
+        item = self.inventory.view(who, item)
         shown = {
             "_id": self.ids[item.ref], "_key": item.ref[1], "_type": item.type, "_accountId": self.name,
             "_source": "api", "_scope": "", "_version": item.version, "_endOn": None, "_deleted": False,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from itertools import product
 from typing import Any
 from urllib.parse import quote
 
@@ -9,7 +11,7 @@ import pytest
 
 from policy_service.access import lists
 from policy_service.model import Caller, Thing
-from tests.unit.access.desks import Desk, entity
+from tests.unit.access.desks import Desk, entity, relationship
 
 SEES = """
 @id("bob-sees-open")
@@ -69,6 +71,29 @@ def test_a_list_shows_what_may_be_seen_page_by_page(desk: Desk) -> None:
     assert [len(page) for page in pages(desk, "ada", "limit=10")] == [10, 10]
     assert pages(desk, "eve", "type=disk") == [[]]
     assert len(pages(desk, "ada", "class=C1")[0]) == 10
+
+
+def test_a_relationship_is_listed_where_both_ends_may_be_seen(desk: Desk) -> None:
+    """An end is stored, or in `entities.json`, or was there once."""
+    zones = [{"uid": {"type": "zone", "id": name}, "attrs": {"open": name == "north"}} for name in ("north", "south")]
+    own = SEES.replace("resource has open ||", "(resource has open && resource.open == true) ||")
+    own += 'permit(principal, action == PolicyService::Action::"read", resource == zone::"old");'
+    files = {"own.cedar": own}
+    gone = [{"uid": {"type": "zone", "id": name}} for name in ("old", "older")]
+    desk.write_files({**files, "entities.json": json.dumps([*zones, *gone])})
+    ends = [desk.make("open", open=True), desk.make("shut", open=False), *("north", "south", "old", "older")]
+    ids = []
+    for from_, to in product(ends, ends):
+        body = relationship(f"{from_}-{to}", from_, to)
+        for side, end in (("from", from_), ("to", to)):
+            body |= {} if len(end) == 36 else {f"_{side}EntityType": "zone"}
+        ids.append(desk.ask("ada", "POST", "/relationships", body).id)
+    desk.write_files({**files, "entities.json": json.dumps(zones)})
+    for who, count in (("bob", 9), ("ada", 36), ("eve", 9)):
+        seen = sorted(id_ for id_ in ids if desk.ask(who, "GET", f"/relationships/{id_}").status == 200)
+        assert len(seen) == count
+        assert [asset["_id"] for asset in search(desk, who, {}, "relationships")] == seen
+        assert desk.ask(who, "POST", "/relationships:count", {}).json == {"count": count}
 
 
 def test_rows_that_come_and_go_move_no_other(desk: Desk) -> None:
