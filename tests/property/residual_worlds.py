@@ -35,7 +35,7 @@ def hold(world: World, bundle: Bundle) -> Stored:
         ],
     }
     known = {row.entity.uid: row.entity for each in rows.values() for row in each}
-    return Stored(rows, known, bundle.entities)
+    return Stored(rows, known, bundle.entities, bundle.drawn)
 
 
 def _edges(parents: set[Uid], drawn: Mapping[str, set[Uid]]) -> Edges:

@@ -112,9 +112,11 @@ def _make(bundle: Bundle, asked: Asked) -> Plan:
     for policy, truth in tell_policies(bundle, asked):
         if policy.effect is Effect.PERMIT:
             permits.append(truth.yes)
-        elif truth.no != EVERY:
+        elif truth.no != EVERY or asked.twofold:
             forbids.append((policy, tidy(truth.no)))
     told = [(policy, _except(asked.twofold, spared)) for policy, spared in forbids]
+    if not permits:
+        return Plan(NONE, tuple(told))
     allowed = tidy(all_of(any_of(*permits), *(spared for _, spared in forbids)))
     return Plan(_except(asked.twofold, allowed), tuple(told))
 
@@ -150,7 +152,7 @@ def _read_key(kind: str, name: Uid | str) -> Filter:
 
 def _except(twofold: frozenset[Uid], filter_: Filter) -> Filter:
     """The filter, but of some rows nothing is said."""
-    if not twofold or filter_ in (EVERY, NONE):
+    if not twofold:
         return filter_
     rows = is_same(sorted(twofold))
     return any_of(all_of(none_of(rows), filter_), all_of(rows, Opaque(_TWOFOLD)))

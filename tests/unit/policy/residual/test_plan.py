@@ -9,8 +9,9 @@ import pytest
 
 from policy_service.model import Entity, Thing, Uid, Value
 from policy_service.policy.residual import plan
-from policy_service.policy.residual.filter import bound, find_opaque
+from policy_service.policy.residual.filter import NONE, bound, find_opaque
 from policy_service.policy.residual.plan import forbidding, residual, tell_policies
+from policy_service.policy.residual.rows import matches
 from policy_service.policy.residual.words import explain
 from tests.unit.policy.residual.questions import ALICE, find, forbid, gather, make, permit
 
@@ -97,8 +98,26 @@ def test_a_row_that_the_request_tells_of_by_name_is_decided_by_itself() -> None:
     itself = 'type = "host" and id = "h1"'
     assert explain(bound(filter_, upper=False)) == f"(not (({itself})) and not (b is there))"
     assert explain(bound(filter_, upper=True)) == f"((not (({itself})) and not (b is there)) or ({itself}))"
-    ((_, spared),) = forbidding(bundle, asked)
-    assert list(find_opaque(spared))
+    # what a forbid is of that row is not known either
+    assert all(list(find_opaque(spared)) for _, spared in forbidding(bundle, asked))
+
+
+@pytest.mark.parametrize("effect", ["permit", "forbid"])
+def test_what_is_said_of_every_row_is_said_of_the_known_side_where_that_is_a_row(effect: str) -> None:
+    policies = (f'@id("p") {effect}(principal, action, resource) when {{ principal.level == 5 }};', permit("true", "q"))
+    bundle = make(*policies[: 2 if effect == "forbid" else 1])
+    asked = gather(bundle, Thing("host", "h1"), overlay={"level": 5}, stored={ROW: Entity(ROW, {"level": 1})})
+    filter_ = residual(bundle, asked)
+    # of other rows `principal.level` is 1
+    other, itself = Entity(Uid("host", "h2"), {}), Entity(ROW, {})
+    assert (
+        matches(bound(filter_, upper=False), other)
+        is matches(bound(filter_, upper=True), other)
+        is (effect == "forbid")
+    )
+    assert not matches(bound(filter_, upper=False), itself)
+    assert matches(bound(filter_, upper=True), itself)
+    assert ("p" in {policy.id for policy, _ in forbidding(bundle, asked)}) is (effect == "forbid")
 
 
 def test_a_plan_says_of_which_rows_it_says_nothing() -> None:
@@ -108,6 +127,8 @@ def test_a_plan_says_of_which_rows_it_says_nothing() -> None:
     for properties in ({}, {"a": 1}):
         asked = gather(bundle, Thing("host", "h1", properties), stored=stored)
         assert bool(list(find_opaque(residual(bundle, asked)))) is bool(properties)
+    without = make(forbid("resource has a").partition("\n")[2])
+    assert residual(without, gather(without, Thing("host", "h1", {"a": 1}), stored=stored)) == NONE
 
 
 def test_without_an_overlay_nothing_is_known_twice() -> None:
