@@ -165,24 +165,26 @@ class Run:
                 # what files made of relationships after they were written can't be decided on
                 self.tally.counts["circular"] += 1
                 return None
+        everyone = Everyone(stored)
+        scene = everyone.scene()
         # what a bundle keeps of its answers holds for other rows too
         again = before if before and before.world.files == world.files and draws.chance(30) else None
-        asked = again or self._draw(draws, world, Everyone(stored))
+        asked = again or self._draw(draws, world, everyone)
         askings = asked.sets.askings
         for start in range(0, len(askings), AT_ONCE):
             with self.open(asked.bundle) as inventory:
                 look = Look(inventory, stored)
                 for asking in askings[start : start + AT_ONCE]:
-                    self._compare(draws, look, asking, stored, asked)
+                    self._compare(draws, look, asking, asked, scene)
         return asked
 
-    def _compare(self, draws: Draws, look: Look, asking: Asking, stored: Stored, asked: Asked) -> None:
+    def _compare(self, draws: Draws, look: Look, asking: Asking, asked: Asked, scene: Scene) -> None:
         try:
             filter_ = self.compare(draws, look, asking)
             if draws.chance(25):
-                self.search(draws, look, Everyone(stored).scene(), filter_)
+                self.search(draws, look, scene, filter_)
         except Exception as error:
-            case = Case(see_world(asked.world.files, stored), asked.sets.about(asking.action), asking)
+            case = Case(see_world(asked.world.files, look.stored), asked.sets.about(asking.action), asking)
             raise Failed(error, case) from error
 
     def _draw(self, draws: Draws, world: World, everyone: Everyone) -> Asked:
@@ -233,6 +235,7 @@ class Look:
 
     def __init__(self, inventory: Inventory, stored: Stored) -> None:
         self.inventory = inventory
+        self.stored = stored
         self.rows = [row for kind in filter_store.KINDS for row in stored.rows[kind]]
         self.gatherer = make_gatherer(inventory.bundle, stored)
         entities = see_entities(self.gatherer, self.rows)
