@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Select, func, select
 
+from policy_service.assets.arms import ONE, split
 from policy_service.assets.elements import CLASS, scalar_name, set_name
 from policy_service.assets.looks import Look
 from policy_service.assets.members import TAG
@@ -15,8 +16,8 @@ from policy_service.policy.residual.filter import EVERY, NONE, Filter
 from policy_service.policy.stored_values import decode
 from policy_service.store.tables import ElementRow, RelationshipRow
 
-# where arms have so many rows together and those are a tenth of all or more, one walk through all costs less
-_GATHERED, _SHARE = 50_000, 10
+# where arms have so many rows together and those are half of all or more, one walk through all costs less
+_GATHERED, _SHARE = 200_000, 2
 
 
 def count_rows(look: Look, filter_: Filter) -> int:
@@ -73,10 +74,10 @@ def _name_rows(name: str) -> list[str]:
 def _gather(look: Look, filter_: Filter) -> Any:
     """A statement for the ids by arms; none where one walk through all rows costs less."""
     arms = look.find_arms(filter_)
-    if arms is None or (len(arms) == 1 and look.name_elements(arms[0].lead) is None):
+    if arms is None or (len(arms) == 1 and look.name_elements(arms[0].lead) is None and not look.is_covered(arms[0])):
         return None
-    if len(arms) > 1 and look.weigh(arms, _GATHERED) >= _GATHERED:
+    if sum(arm.rank > ONE for arm in arms) > 1 and look.weigh(arms, _GATHERED) >= _GATHERED:
         all_ = select(look.table.id).where(*look.there()).limit(_GATHERED * _SHARE)
         if (look.session.scalar(select(func.count()).select_from(all_.subquery())) or 0) < _GATHERED * _SHARE:
             return None
-    return look.gather(arms)
+    return look.gather(split(arms))

@@ -97,8 +97,10 @@ class Look:
         named = self.name_elements(arm.lead)
         if named is None:
             id_ = self.table.id
-            chosen = select(id_).where(*self.there(), self._lead(arm.lead))
-            chosen = chosen if arm.rest == EVERY else chosen.where(self.where(arm.rest))
+            chosen = select(id_).where(self.table.account_id == self.account, self._lead(arm.lead))
+            # what is deleted has no properties, of which an index alone tells
+            if not self.is_covered(arm):
+                chosen = chosen.where(self.table.deleted.is_(False), self.where(arm.rest))
         else:
             chosen, id_ = self._select_elements(*named, arm.rest)
         return window.apply(chosen, id_) if window else chosen
@@ -107,13 +109,24 @@ class Look:
         """The ids of rows that have elements; what is deleted has none."""
         rows = alias_elements()
         value = rows.value == values[0] if len(values) == 1 else self.database.among(rows.value, values)
-        chosen = select(rows.id).where(rows.account_id == self.account, rows.name == name, value)
+        # SQLite would walk through all rows in the order of ids to tell them apart
+        id_ = rows.id if len(values) == 1 else rows.id + ""
+        chosen = select(id_.label("id")).where(rows.account_id == self.account, rows.name == name, value)
         if len(values) > 1:
             chosen = chosen.distinct()
         if rest != EVERY:
             same = self.table.account_id == self.account, self.table.id == rows.id, self.table.deleted.is_(False)
             chosen = chosen.where(select(1).where(*same, self.where(rest)).correlate(rows).exists())
-        return chosen, rows.id
+        return chosen, id_
+
+    def is_covered(self, arm: Arm) -> bool:
+        """Whether an index has all that an arm asks for, the rows of elements among them."""
+        if arm.rest != EVERY:
+            return False
+        match arm.lead:
+            case Test(_, Field() as field, right):
+                return self.shape.find_column(field, _values(right)) is not None and not self.shape.is_sealed(field)
+        return self.name_elements(arm.lead) is not None
 
     def name_elements(self, lead: Filter) -> tuple[str, list[str]] | None:
         """The name and the values of the rows of elements that serve a lead; none where a column of the row does."""
