@@ -81,6 +81,11 @@ def test_what_can_t_be_said_of_rows_is_told_with_its_policy() -> None:
     assert told.rows.startswith("(addr is a text and ")
 
 
+def test_what_is_too_much_for_sql_is_told_too() -> None:
+    (told,) = one(permit(f"{' + '.join(f'resource.n{n}' for n in range(12))} == 3")).opaque
+    assert told.startswith("it adds up more than ")
+
+
 def test_where_every_row_is_decided_one_by_one_not_every_row_is_said_to_be_in_it() -> None:
     told = one(permit('resource.addr like "' + "x" * 1_100 + '*"'))
     assert (told.lead, bool(told.opaque)) == ("it looks at every row", True)

@@ -88,16 +88,17 @@ def test_a_restricted_property_can_be_held_against_a_value_and_no_more(part: str
     assert doubts(f"!({part})", "forbid", "unless") == [(SEALED, part)]
 
 
-def test_only_what_is_asked_counts() -> None:
+@pytest.mark.parametrize(
+    ("effect", "is_negated", "found"), [("allow", 0, 0), ("allow", 1, 1), ("deny", 0, 1), ("deny", 1, 0)]
+)
+def test_only_what_is_asked_counts(effect: str, is_negated: int, found: int) -> None:
     """Whether a text is one is asked of a restricted property only where a condition has to be false for sure."""
     condition = '{"condition": "Equals", "value": "12"}'
-    for effect, found in (("allow", 0), ("deny", 1)):
-        policy = (
-            f'{{"uid": "p", "effect": "{effect}", "targets": {{}}, "rules": {{"resource": {{"$.ssn": {condition}}}}}}}'
-        )
-        files = {"p.abac.json": f"[{policy}]", "tenant.yaml": "name: x\nrestricted: [ssn]\n"}
-        bundle = make_bundle(files)
-        assert len(find_doubts(bundle, bundle.layer.policies[0])) == found
+    if is_negated:
+        condition = f'{{"condition": "Not", "value": {condition}}}'
+    policy = f'{{"uid": "p", "effect": "{effect}", "targets": {{}}, "rules": {{"resource": {{"$.ssn": {condition}}}}}}}'
+    bundle = make_bundle({"p.abac.json": f"[{policy}]", "tenant.yaml": "name: x\nrestricted: [ssn]\n"})
+    assert len(find_doubts(bundle, bundle.layer.policies[0])) == found
 
 
 def test_ids_that_are_read_in_two_ways_are_no_doubt_where_no_row_s_is_asked_for() -> None:
