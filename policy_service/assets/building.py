@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, and_, or_, select
@@ -18,6 +18,7 @@ from policy_service.assets.layout import Drawn
 from policy_service.assets.rows import chunks, table_of
 from policy_service.model import Uid
 from policy_service.policy.names import cedar_type
+from policy_service.policy.stored_values import decode_name
 from policy_service.store.tables import ElementRow, EntityRow
 
 
@@ -34,12 +35,29 @@ def build_entities(inventory: Inventory, rows: Sequence[Row[Any]], drawn: Drawn 
     """Make the rows of these entities, and of their generation what is drawn but for ancestors; others stay."""
     told: list[Any] = [row._mapping for row in rows]
     note_kinds(inventory, "entity", told)
-    wanted = {(row["id"], element) for row in told for element in list_elements(row, inventory.layout.written)}
+    wanted = {
+        (row["id"], element)
+        for row in told
+        for element in list_elements(_unseal(inventory, row), inventory.layout.written)
+    }
     if drawn is not None:
         wanted |= find_drawn(inventory, drawn, [Uid(cedar_type(row.type), row.id) for row in rows])
     held = _find_held(inventory, [row.id for row in rows], drawn)
     remove_rows(inventory, held - wanted)
     add_rows(inventory, wanted - held)
+
+
+def _unseal(inventory: Inventory, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The columns of an entity, with what is sealed there but restricted no longer where anyone may see it: so does
+    whoever writes it next, and counts on its rows."""
+    plain = {
+        name: text
+        for name, text in (row["sealed"] or {}).items()
+        if decode_name(name) not in inventory.sealing.restricted
+    }
+    if not plain:
+        return row
+    return {**row, "properties": {**row["properties"], **inventory.sealing.open("entity", row["id"], plain)}}
 
 
 def find_drawn(inventory: Inventory, drawn: Drawn, uids: Collection[Uid]) -> set[tuple[str, Element]]:

@@ -9,10 +9,12 @@ from sqlalchemy import delete
 
 from policy_service.assets import entities, relationships
 from policy_service.assets.edges import fetch_edges
+from policy_service.assets.find import facets
 from policy_service.assets.kinds import BITS, find_kinds
 from policy_service.assets.layout_row import find_layout
 from policy_service.assets.rebuilding import _Rebuild, find_progress, is_due, rebuild
 from policy_service.errors import NoStore, StoreFailed
+from policy_service.policy.residual.filter import EVERY
 from policy_service.store.lives import rebuilding
 from policy_service.store.tables import ElementRow, KindRow, LayoutRow
 from tests.unit.assets.element_model import rows_expected, rows_held
@@ -245,3 +247,16 @@ def test_what_is_written_while_ancestors_are_worked_out(store) -> None:
     with opened(store, wanted, write=False) as inventory:
         expected = {hosts[5].uid, over.uid, top.uid, root.uid}
         assert fetch_edges(inventory, [hosts[0].uid])[hosts[0].uid].parents == expected
+
+
+def test_what_is_restricted_no_longer_has_rows_though_it_is_sealed_still(store) -> None:
+    with opened(store, make_bundle(restricted="status")) as inventory:
+        entity(inventory, "h1", status="on", labels=["a"])
+    after = make_bundle(indexed="status")
+    assert rebuild(store, after, rest=0)
+    with opened(store, after, write=False) as inventory:
+        assert facets(inventory, "entity", EVERY, "status", 10) == [("on", 1)]
+    with opened(store, after) as inventory:
+        entity(inventory, "h1", status="on", labels=["b"])
+    with opened(store, after, write=False) as inventory:
+        assert facets(inventory, "entity", EVERY, "status", 10) == [("on", 1)]
