@@ -14,7 +14,7 @@ from policy_service.assets.asset import Asset, Edit, Kind
 from policy_service.assets.drafts import Draft, read_entity, read_patch, read_relationship
 from policy_service.assets.facts import fetch_entities
 from policy_service.assets.inventory import Inventory
-from policy_service.assets.listing import page
+from policy_service.assets.rows import read_rows, select_assets
 from policy_service.errors import Conflict
 from policy_service.model import Entity, Thing, Uid
 from policy_service.policy.values import read_value
@@ -124,7 +124,7 @@ def _change_relationship(inventory: Inventory, draws: Draws, deed: str, now: int
 
 def read(inventory: Inventory) -> Stored:
     """What is stored, read as facts are."""
-    found = {kind: page(inventory, kind, limit=1_000) for kind in KINDS}
+    found = {kind: read_rows(inventory, kind, select_assets(kind)) for kind in KINDS}
     known = fetch_entities(inventory, [asset.uid for assets in found.values() for asset in assets])
     check_edges(inventory.layout.drawings, found["relationship"], known)
     rows = {kind: [Row(asset, known[asset.uid]) for asset in assets] for kind, assets in found.items()}
