@@ -218,3 +218,13 @@ def test_what_is_hidden_does_not_show_in_there_being_another_page(desk: Desk) ->
     desk.ask("ada", "PATCH", f"/entities/{ids[2]}", {"open": True})
     assert [len(page) for page in pages(desk, "bob", "limit=1")] == [1, 1]
     assert [len(page) for page in pages(desk, "bob", "limit=2")] == [2]
+
+
+def test_what_has_just_become_restricted_is_no_facet(desk: Desk) -> None:
+    desk.write_files(INDEXED)
+    desk.make("h-1", color="red")
+    body = {"facets": ["color"]}
+    assert desk.ask("ada", "POST", "/entities:facets", body).status == 200
+    # the rows for its values go when the store is rebuilt, and those of what is sealed are never made
+    desk.write_files({"tenant.yaml": "name: x\nrestricted: [color]\n"})
+    assert desk.ask("ada", "POST", "/entities:facets", body).status == 400
