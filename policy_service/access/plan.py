@@ -99,6 +99,8 @@ class Plan:
     def _allow(self, action: str) -> Filter:
         if self._judge.contested:
             return Opaque("a type is in `entities.json` and in the store")
+        if self._judge.inventory.layout.circular:
+            return Opaque("`relationships.yaml` makes some entity its own ancestor")
         return residual(self._judge.bundle, self._sight.ask_open(action, self.names.drawn))
 
     def _see_end(self, side: Literal["from", "to"], seen: Filter) -> Filter:

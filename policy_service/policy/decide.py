@@ -73,11 +73,13 @@ def _share(
     batch: Sequence[Facts], slices: Sequence[Slice]
 ) -> Iterable[tuple[cedar.CedarSet, dict[Uid, Entity | None], list[int]]]:
     """Groups of positions with one policy set and one set of entities that is right for each of them."""
-    groups: dict[int, list[tuple[cedar.CedarSet, dict[Uid, Entity | None], list[int]]]] = {}
+    groups: dict[tuple[int, int], list[tuple[cedar.CedarSet, dict[Uid, Entity | None], list[int]]]] = {}
     for position, (facts, chosen) in enumerate(zip(batch, slices, strict=True)):
         if chosen.cedar is None:
             continue
-        candidates = groups.setdefault(id(chosen), [])
+        # Cedar decides nothing on entities in a circle, so that those share with none
+        circular = any(entity is not None and uid in entity.parents for uid, entity in facts.entities.items())
+        candidates = groups.setdefault((id(chosen), position if circular else -1), [])
         for _, entities, members in candidates:
             if _agree(entities, facts.entities):
                 entities.update(facts.entities)
