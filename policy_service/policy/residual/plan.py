@@ -37,8 +37,9 @@ from policy_service.policy.tree import Name
 from policy_service.policy.values import dumps
 
 # the most tests that the policies of one question come to together
-LEAVES = 50_000
+LEAVES = 25_000
 _TOO_MANY = f"the policies that concern this question come to more than {LEAVES:,} tests"
+_REST = Truth(Opaque(_TOO_MANY), Opaque(_TOO_MANY))
 _TWOFOLD = "the row is one that the request tells of by name as well"
 
 
@@ -98,12 +99,10 @@ def tell_policies(bundle: Bundle, asked: Asked) -> Iterator[tuple[Policy, Truth]
     left = LEAVES
     for compiled in asked.policies:
         policy = compiled.policy
-        truth = _tell(ground, bundle.plans.find_asking(compiled, asked.unknown), policy.id)
+        # once there is no more room the others, of which there may be thousands, are not looked at
+        truth = _tell(ground, bundle.plans.find_asking(compiled, asked.unknown), policy.id) if left >= 0 else _REST
         left -= truth.size
-        if left < 0:
-            opaque = Opaque(_TOO_MANY, policy.id)
-            truth = Truth(opaque, opaque)
-        yield policy, truth
+        yield policy, truth if left >= 0 else _REST
 
 
 def _make(bundle: Bundle, asked: Asked) -> Plan:

@@ -11,8 +11,8 @@ from policy_service.policy.residual.asking import Asking, find_asking
 from policy_service.policy.residual.filter import All, Below, Each, End, Filter, Not, Some, Test
 from policy_service.policy.scope import Compiled
 
-# policies of which it is known what they ask for: some 2 KB each
-ASKING = 4_096
+# policies of which it is known what they ask for: some 2 KB each; as many as a bundle may have, with some room
+ASKING = 25_000
 # filters kept ready per bundle, and what they hold together: a test takes some 500 bytes
 KEPT = 512
 WEIGHT = 50_000
@@ -51,7 +51,7 @@ class Plans:
     def keep(self, key: Hashable, plan: Plan) -> None:
         """Keep a plan, but for one that would take too much of the room."""
         weight = _weigh(plan.filter) + sum(_weigh(filter_) for _, filter_ in plan.forbids)
-        if weight > WEIGHT // 4:
+        if weight > WEIGHT // 2:
             return
         if self._held + weight > WEIGHT or len(self._kept) >= KEPT:
             self.forget()

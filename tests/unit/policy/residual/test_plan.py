@@ -221,9 +221,15 @@ def test_where_any_of_the_context_may_be_read_all_of_it_counts(made: list[int]) 
 
 def test_policies_that_come_to_too_much_together_are_opaque(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "LEAVES", 4)
-    bundle = make(permit("resource has a"), permit("resource has b", "q"), permit("resource has c", "r"))
+    looked: list[str] = []
+    tell = plan._tell
+    monkeypatch.setattr(plan, "_tell", lambda *given: looked.append(given[-1]) or tell(*given))
+    bundle = make(*(permit(f"resource has {name}", name) for name in "abcde"))
     told = {policy.id: truth for policy, truth in tell_policies(bundle, gather(bundle))}
-    assert [name for name, truth in told.items() if list(find_opaque(truth.yes))] == ["r"]
+    assert [name for name, truth in told.items() if list(find_opaque(truth.yes))] == ["c", "d", "e"]
+    # the others, of which there may be thousands, are not looked at, and are one unknown
+    assert looked[-3:] == ["a", "b", "c"]
+    assert len(list(find_opaque(residual(bundle, gather(bundle))))) == 1
 
 
 def test_the_three_languages_together() -> None:
