@@ -27,7 +27,7 @@ from policy_service.policy.residual.filter import (
     Test as Is,
 )
 from policy_service.policy.values import read_value
-from tests.unit.assets.inventories import entity, make_bundle, opened, relationship
+from tests.unit.assets.inventories import ENTITIES, entity, make_bundle, opened, relationship
 from tests.unit.assets.selections import ask_sql, see, select
 
 HUGE, TINY = Decimal("1e300"), Decimal("0.00001")
@@ -178,6 +178,10 @@ def test_relationships_are_found_by_their_ends(store) -> None:
         hosts = [
             entity(inventory, f"h{number}", env="prod" if number else "dev", _type="we ird") for number in range(3)
         ]
+    twin = f'{ENTITIES[:-2]}, {{"uid": {{"type": "Team", "id": "{hosts[1].id}"}}}}]'
+    with opened(store, make_bundle(filed=twin)) as inventory:
+        # of the same id as an entity that is stored, and another
+        relationship(inventory, "team_owns_host", ("Team", hosts[1].id), hosts[0])
         relationship(inventory, "uses", hosts[0], hosts[1], env="prod", labels=["a"])
         relationship(inventory, "uses", hosts[1], hosts[2], _class="USES")
         relationship(inventory, "team_owns_host", ("Team", "red"), hosts[0])

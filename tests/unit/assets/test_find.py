@@ -66,6 +66,7 @@ def test_arms_are_the_whole_list(store) -> None:
                 labels=["x", f"l{number % 4}"],
                 tag__k=number % 3,
             )
+        entities.remove(inventory, entity(inventory, "gone", _type="t1", owner="o1", zone="a"), 9)
         hosts = [row.asset for row in find(inventory, "entity", EVERY, limit=20)]
         for number, host in enumerate(hosts[:6]):
             relationship(inventory, "team_owns_host", ("Team", "red"), host, _key=f"r{number}", zone="a")
