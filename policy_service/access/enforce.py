@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from policy_service.access.authorize import Service, describe
+from policy_service.access.doubts import find_doubt
 from policy_service.access.facts import StoredFacts, now
 from policy_service.access.ownership import deny_contested
 from policy_service.assets.asset import Asset, Edges, to_entity
@@ -28,6 +29,7 @@ from policy_service.policy.facts import Facts
 from policy_service.policy.gathering import Fetch, Gatherer
 from policy_service.policy.names import cedar_type, request_type
 from policy_service.policy.request import ask
+from policy_service.policy.residual.filter import Opaque
 from policy_service.policy.values import dumps
 from policy_service.store.data_keys import DataKey
 
@@ -153,10 +155,9 @@ class Judge:
             for facts, decision in zip(gathered, decisions, strict=True)
         ]
 
-    @property
-    def contested(self) -> frozenset[str]:
-        """The types that the file and the store both hold: of what has to do with these nothing is allowed."""
-        return self._stored.contested()
+    def find_doubt(self) -> Opaque | None:
+        """Why nothing can be said of all rows at once."""
+        return find_doubt(self._stored, self.inventory)
 
     def keep(self, body: Mapping[str, Any]) -> None:
         """Record this too."""

@@ -47,6 +47,7 @@ class Plan:
         self._judge = judge
         self._sight = Sight(judge, actions)
         self._veil = Veil(judge)
+        self._doubt = judge.find_doubt()
         layout = judge.inventory.layout
         self.kind = kind
         # what became restricted a moment ago may have rows of before
@@ -97,10 +98,8 @@ class Plan:
         return all_of(seen, self._see_end("from", seen), self._see_end("to", seen))
 
     def _allow(self, action: str) -> Filter:
-        if self._judge.contested:
-            return Opaque("a type is in `entities.json` and in the store")
-        if self._judge.inventory.layout.circular:
-            return Opaque("`relationships.yaml` makes some entity its own ancestor")
+        if self._doubt is not None:
+            return self._doubt
         return residual(self._judge.bundle, self._sight.ask_open(action, self.names.drawn))
 
     def _see_end(self, side: Literal["from", "to"], seen: Filter) -> Filter:

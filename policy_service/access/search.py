@@ -16,6 +16,7 @@ import orjson
 
 from policy_service.access.authorize import Service, describe
 from policy_service.access.cursors import Cursor, read_cursor, write_cursor
+from policy_service.access.doubts import find_doubt
 from policy_service.access.facts import StoredFacts, now
 from policy_service.access.ownership import deny_contested
 from policy_service.assets.asset import Kind
@@ -31,7 +32,7 @@ from policy_service.policy.gathering import Gatherer
 from policy_service.policy.names import cedar_type
 from policy_service.policy.request import ask
 from policy_service.policy.residual.asked import ANY, Asked
-from policy_service.policy.residual.filter import NONE, Filter, Opaque, Test, all_of, constant
+from policy_service.policy.residual.filter import NONE, Filter, Test, all_of, constant
 from policy_service.policy.residual.plan import residual
 from policy_service.policy.residual.symbols import TYPE
 from policy_service.policy.residual.words import explain
@@ -169,8 +170,9 @@ class _Trial:
             is_of_type = Test("eq", TYPE, constant(self._thing.type))
         except ValueError:  # nothing that is stored can have this type
             return NONE
-        if self._contested:
-            return all_of(is_of_type, Opaque("a type is in `entities.json` and in the store"))
+        doubt = find_doubt(self._stored, inventory)
+        if doubt is not None:
+            return all_of(is_of_type, doubt)
         return all_of(is_of_type, residual(self._bundle, self.ask_open(inventory.layout.drawn)))
 
     def ask_open(self, drawn: Collection[str]) -> Asked:

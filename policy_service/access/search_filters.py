@@ -12,6 +12,7 @@ from time import perf_counter_ns, time
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from policy_service.access.authorize import Service, describe
+from policy_service.access.doubts import find_doubt
 from policy_service.access.facts import StoredFacts, now
 from policy_service.assets.plain_sql import Dialect, narrow, write
 from policy_service.assets.types import find_types
@@ -50,7 +51,6 @@ Form: TypeAlias = Literal["sql", "ucast", "ast"]
 
 # ids that a condition names: of more entities of a file, or members of a group, it is asked one by one
 NAMED = 1_000
-_CONTESTED = "a type is in `entities.json` and in the store"
 _STORED = "the store has what is of this type: search for that, or ask about each"
 _FILED = "`entities.json` says more of it"
 _MEMBERS = f"more than {NAMED:,} of the type are in groups"
@@ -104,12 +104,12 @@ def find_filter(service: Service, caller: Caller, wanted: Wanted) -> tuple[Mappi
 
 def _find_doubt(stored: StoredFacts, type_: str) -> Filter | None:
     """Why nothing is certain of any row of a type."""
-    if stored.contested():
-        return Opaque(_CONTESTED)
     inventory = stored.inventory()
-    if inventory is not None and "\0" not in type_ and find_types(inventory.session, [type_]):
+    if inventory is None:
+        return None
+    if "\0" not in type_ and find_types(inventory.session, [type_]):
         return Opaque(_STORED)
-    return None
+    return find_doubt(stored, inventory)
 
 
 def _settle(filter_: Filter, bundle: Bundle, type_: str) -> Filter:

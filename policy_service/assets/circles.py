@@ -1,14 +1,19 @@
-"""What a new relationship may not draw: a parent that is its own ancestor, or anything onto an entity of a file."""
+"""What a new relationship may not draw: a parent that is its own ancestor, or anything onto an entity of a file.
+
+A file that is changed may close a circle all the same, over what is stored: then decisions about it deny.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
 from policy_service.assets.edges import fetch_edges, find_edges
+from policy_service.assets.facts import can_be_stored
 from policy_service.assets.hierarchy import lock_hierarchy
 from policy_service.assets.inventory import Inventory
 from policy_service.errors import Conflict
 from policy_service.model import Uid
+from policy_service.policy.groups import find_cycle
 from policy_service.policy.names import entity_text
 from policy_service.policy.relationships import Drawing
 
@@ -25,6 +30,17 @@ class CircleError(Conflict):
             named = [*named[: _SHOWN - 1], "…", named[-1]]
         super().__init__(f"parents in a circle: {' in '.join(named)}, leave one of them out")
         self.through = frozenset(circle)
+
+
+def is_circular(inventory: Inventory) -> bool:
+    """Whether files make some entity its own ancestor, by what relationships draw or by parents in `entities.json`."""
+    bundle, layout = inventory.bundle, inventory.layout
+    filed = {uid: entity.parents for uid, entity in bundle.entities.items() if entity.parents}
+    stored = {uid for parents in filed.values() for uid in parents if can_be_stored(bundle, uid)}
+    if layout.circular or not stored:
+        return layout.circular
+    drawn = {uid: edges.parents for uid, edges in fetch_edges(inventory, stored).items()}
+    return bool(find_cycle({**filed, **drawn}))
 
 
 def refuse_drawing(inventory: Inventory, type_: str, from_: Uid, to: Uid) -> None:
