@@ -5,16 +5,20 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import exists, func, insert, or_, select, update
+from sqlalchemy import bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from policy_service.assets.layout import Layout, Wish, parse_layout, read_wish, write_layout
 from policy_service.errors import NoStore
 from policy_service.policy.bundle import Bundle
-from policy_service.store.tables import EntityRow, LayoutRow, RelationshipRow
+from policy_service.store.sessions import prepare
+from policy_service.store.tables import EntityRow, LayoutRow, Name, RelationshipRow
 
 _UNSYNCED = {"synchronize_session": False}
+# each session that looks at what is drawn asks for it
+_MINE = select(LayoutRow.body).where(LayoutRow.account_id == bindparam("account", required=True, type_=Name))
+_LAYOUT, _LOCKED = prepare(_MINE), prepare(_MINE.with_for_update())
 
 
 def read_layout(session: Session, bundle: Bundle) -> Layout:
@@ -39,8 +43,7 @@ def read_layout(session: Session, bundle: Bundle) -> Layout:
 
 def find_layout(session: Session, *, lock: bool = False) -> Layout | None:
     """The layout as it is stored, ready or not; none where there is no row."""
-    mine = select(LayoutRow.body).where(LayoutRow.account_id == session.info["account"])
-    body = session.scalar(mine.with_for_update() if lock else mine)
+    body = session.scalar(_LOCKED if lock else _LAYOUT, {"account": session.info["account"]})
     return None if body is None else parse_layout(body)
 
 
