@@ -32,7 +32,7 @@ from policy_service.policy.residual.filter import (
 )
 
 # beyond these a statement is longer or deeper than a database takes, or a row takes too long
-MOST_LEAVES, MOST_DEPTH, MOST_TERMS, PATTERN_BYTES = 2_000, 40, 6, 1_000
+MOST_LEAVES, MOST_DEPTH, MOST_TERMS, PATTERN_BYTES = 3_000, 40, 6, 1_000
 
 _LONG: frozenset[Kind] = frozenset({"long"})
 _SWAPPED = {"eq": "eq", "lt": "gt", "le": "ge", "gt": "lt", "ge": "le"}

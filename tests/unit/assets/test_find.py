@@ -232,7 +232,7 @@ def test_deep_and_long_filters_are_answered_or_opaque(store) -> None:
         for _ in range(100):
             deep = none_of(all_of(none_of(any_of(is_("owner", "o7"), deep)), is_("env", "e7")))
         assert [row.certain for row in find(inventory, "entity", any_of(deep, pairs), limit=5)] == [True]
-        long_ = any_of(*(Is("lt", field("env"), constant(f"x{number}")) for number in range(2_001)))
+        long_ = any_of(*(Is("lt", field("env"), constant(f"x{number}")) for number in range(3_001)))
         assert isinstance(say(inventory, "entity", long_), Opaque)
 
 
