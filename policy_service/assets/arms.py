@@ -116,6 +116,9 @@ def _rank(shape: Shape, field: Field, values: Sequence[Constant]) -> int | None:
     if shape.is_sealed(field):
         # a row of another day may have it where all can see, and then there is no digest of it
         return None if shape.find_kinds(field.path) else FEW
+    if any(value.kind == "set" for value in values):
+        # its elements have rows, and it has none
+        return None
     if shape.name_value(field.path) or shape.find_column(field, values):
         return MANY if field.kind == "bool" else FEW
     return None
