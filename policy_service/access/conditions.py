@@ -92,10 +92,11 @@ def _filter(search: Search, where: Where, names: Names, visible: Visible) -> Fil
             return any_of(*(_filter(search, part, names, visible) for part in parts))
         case Not(part):
             return none_of(_filter(search, part, names, visible))
-        case Condition(name, _, values):
+        case Condition(name, op, values):
             if name == "_class" and search.kind == "relationship":
                 # of which there is one, in a set to policies
-                return _negate(where, Each("any", _CLASS, tuple(map(constant, values)))) if values else EVERY
+                same = Each("any", _CLASS, tuple(map(constant, values))) if values else NONE
+                return EVERY if op == "exists" else _negate(where, same)
             return all_of(_test(where, names.path(name)), visible(name))
 
 

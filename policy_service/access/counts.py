@@ -10,6 +10,7 @@ import orjson
 
 from policy_service.access.authorize import Service
 from policy_service.access.enforce import Asker, Judge, judging
+from policy_service.access.lists import CHARACTERS, weigh
 from policy_service.access.matching import read_property
 from policy_service.access.plan import Plan
 from policy_service.access.query import Search, require_facets
@@ -17,7 +18,7 @@ from policy_service.assets.asset import Asset
 from policy_service.assets.find import count, facets, find, say
 from policy_service.assets.pages import BY_ID
 from policy_service.model import Value
-from policy_service.policy.residual.filter import Filter, all_of, bound, none_of
+from policy_service.policy.residual.filter import NONE, Filter, all_of, bound, find_opaque, none_of
 from policy_service.policy.stored_values import decode, encode, write_json
 
 # rows that are decided one by one for a count; past these there are at least as many as were found
@@ -45,10 +46,12 @@ class Facets(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """What can be counted in SQL, the assets that count by a decision, and whether there were too many to decide."""
+    """What can be counted in SQL, how many assets count by a decision, how many of these have each value of a facet,
+    as canonical text, and whether there were too many to decide."""
 
     certain: Filter
-    decided: Sequence[Asset]
+    decided: int
+    values: Counter[str]
     at_least: bool
 
 
@@ -57,7 +60,7 @@ def count_assets(service: Service, asker: Asker, search: Search, told: Mapping[s
     with judging(service, asker) as judge:
         plan = Plan(judge, search.kind)
         found = _find(judge, plan, search, plan.filter(search))
-        counted = count(judge.inventory, search.kind, found.certain) + len(found.decided)
+        counted = count(judge.inventory, search.kind, found.certain) + found.decided
         plan.record(told, [], plan.filter(search), counted)
         return Counted(counted, found.at_least, judge.bundle.version_text)
 
@@ -74,7 +77,7 @@ def count_facets(
         at_least = False
         for name in names:
             wanted = all_of(plan.filter(search), plan.visible(_NAMES.get(name, name)))
-            found = _find(judge, plan, search, wanted)
+            found = _find(judge, plan, search, wanted, name)
             tallies[name] = _tally(judge, plan, found, name, limit)
             at_least |= found.at_least
         counted = sum(number for values in tallies.values() for _, number in values)
@@ -88,7 +91,7 @@ def _tally(judge: Judge, plan: Plan, found: _Found, name: str, limit: int) -> Se
         return values
     # by their canonical text: Python takes `True` for 1
     tally = Counter({write_json(encode(value)): number for value, number in values})
-    tally.update(text for asset in found.decided for text in _read_values(asset, name))
+    tally.update(found.values)
     most = sorted(tally.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]
     return [(decode(orjson.loads(text)), number) for text, number in most]
 
@@ -100,22 +103,35 @@ def _read_values(asset: Asset, name: str) -> Iterator[str]:
         yield write_json(encode(part))
 
 
-def _find(judge: Judge, plan: Plan, search: Search, wanted: Filter) -> _Found:
+def _find(judge: Judge, plan: Plan, search: Search, wanted: Filter, facet: str = "") -> _Found:
     """Of what is wanted, what SQL can say, and the rest of it decided one by one."""
+    certain, doubtful = _part(judge, plan, wanted)
+    decided, values = 0, Counter[str]()
+    left, room, after = plan.afford(EXAMINED), CHARACTERS, None
+    while doubtful != NONE:
+        limit = min(left, _AT_ONCE)
+        rows = find(judge.inventory, plan.kind, doubtful, order=BY_ID, after=after, limit=limit)
+        told = plan.show(search, [row._replace(certain=False) for row in rows])
+        shown = [asset for asset in told if asset is not None]
+        decided += len(shown)
+        if facet:
+            values.update(text for asset in shown for text in _read_values(asset, facet))
+        if len(rows) < limit:
+            break
+        left, room, after = left - len(rows), room - weigh(rows, told), rows[-1].place
+        if left <= 0 or room <= 0:
+            more = find(judge.inventory, plan.kind, doubtful, order=BY_ID, after=after, limit=1)
+            return _Found(certain, decided, values, at_least=bool(more))
+    return _Found(certain, decided, values, at_least=False)
+
+
+def _part(judge: Judge, plan: Plan, wanted: Filter) -> tuple[Filter, Filter]:
+    """What is certainly wanted, and the rest of what may be, in two parts that SQL can tell from each other."""
     said = say(judge.inventory, plan.kind, wanted)
     upper, certain = bound(said, upper=True), bound(said, upper=False)
     if upper == certain:
-        return _Found(certain, (), at_least=False)
+        return certain, NONE
     doubtful = all_of(upper, none_of(certain))
-    decided: list[Asset] = []
-    left, after = EXAMINED, None
-    while left > 0:
-        limit = min(left, _AT_ONCE)
-        rows = find(judge.inventory, plan.kind, doubtful, order=BY_ID, after=after, limit=limit)
-        shown = plan.show(search, [row._replace(certain=False) for row in rows])
-        decided += [asset for asset in shown if asset is not None]
-        if len(rows) < limit:
-            return _Found(certain, decided, at_least=False)
-        left, after = left - len(rows), rows[-1].place
-    more = find(judge.inventory, plan.kind, doubtful, order=BY_ID, after=after, limit=1)
-    return _Found(certain, decided, at_least=bool(more))
+    # both together may be more than is said in one statement: what is certain would be counted twice
+    apart = next(find_opaque(say(judge.inventory, plan.kind, doubtful)), None) is None
+    return (certain, doubtful) if apart else (NONE, upper)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -14,7 +14,7 @@ from policy_service.access.plan import Plan
 from policy_service.access.query import Search
 from policy_service.assets.asset import Asset
 from policy_service.assets.find import find
-from policy_service.assets.pages import BY_ID, Order, Place
+from policy_service.assets.pages import BY_ID, Found, Order, Place
 from policy_service.errors import Forbidden
 from policy_service.policy.residual.filter import EVERY
 
@@ -85,11 +85,12 @@ def collect(
     shown: list[Asset] = []
     last: Place | None = None
     wanted = plan.filter(search)
-    left, room, chunk = EXAMINED, CHARACTERS, limit + 1
+    left, room, chunk = plan.afford(EXAMINED), CHARACTERS, limit + 1
     while True:
         chunk = min(chunk, _AT_ONCE, left)
         rows = find(judge.inventory, plan.kind, wanted, order=order, after=after, limit=chunk)
-        for row, asset in zip(rows, plan.show(search, rows), strict=True):
+        told = plan.show(search, rows)
+        for row, asset in zip(rows, told, strict=True):
             if asset is not None and len(shown) == limit:
                 return shown, last
             if asset is not None:
@@ -99,7 +100,7 @@ def collect(
             return shown, None
         after, chunk = rows[-1].place, 2 * chunk
         left -= sum(not row.certain for row in rows)
-        room -= sum(_weigh(row.asset) for row in rows)
+        room -= weigh(rows, told)
         if left <= 0 or room <= 0:
             return shown, after
 
@@ -108,7 +109,10 @@ def _read_place(begin: Cursor | None) -> Place | None:
     return None if begin is None else Place(*orjson.loads(begin.after))
 
 
-def _weigh(asset: Asset) -> int:
-    """About how many characters the properties of an asset have."""
-    parts = (part for value in asset.properties.values() for part in (value if isinstance(value, list) else (value,)))
+def weigh(rows: Sequence[Found], told: Sequence[Asset | None]) -> int:
+    """About how many characters the properties of rows have, of those that are shown what is shown: how much is hidden
+    of them must not show in where a page ends."""
+    assets = (asset or row.asset for row, asset in zip(rows, told, strict=True))
+    values = (value for asset in assets for value in asset.properties.values())
+    parts = (part for value in values for part in (value if isinstance(value, list) else (value,)))
     return sum(len(part) if isinstance(part, str) else 8 for part in parts)

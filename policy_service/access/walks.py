@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from policy_service.access.authorize import Service
 from policy_service.access.enforce import Asker, Judge, judging
+from policy_service.access.lists import CHARACTERS, weigh
 from policy_service.access.plan import Plan
 from policy_service.access.query import Search
 from policy_service.access.sight import find
@@ -85,15 +86,20 @@ def _follow(judge: Judge, plan: Plan) -> Follow:
     def follow(near: Filter, most: int) -> list[Asset]:
         wanted = all_of(plan.seen, near)
         shown: list[Asset] = []
-        left, after = EXAMINED, None
+        left, room, after = plan.afford(EXAMINED), CHARACTERS, None
         while len(shown) <= most:
-            rows = find_rows(judge.inventory, "relationship", wanted, order=BY_ID, after=after, limit=_AT_ONCE)
-            shown += [asset for asset in plan.show(_ANY, rows) if asset is not None]
+            limit = min(_AT_ONCE, left)
+            rows = find_rows(judge.inventory, "relationship", wanted, order=BY_ID, after=after, limit=limit)
+            told = plan.show(_ANY, rows)
+            shown += [asset for asset in told if asset is not None]
             left -= sum(not row.certain for row in rows)
-            if len(rows) < _AT_ONCE:
+            room -= weigh(rows, told)
+            if len(rows) < limit:
                 break
-            if left <= 0:
-                raise RequestError(f"one step has more than {EXAMINED} relationships to decide, name their types")
+            if left <= 0 or room <= 0:
+                raise RequestError(
+                    "one step has more relationships to decide than fit into one answer, name their types"
+                )
             after = rows[-1].place
         return shown
 

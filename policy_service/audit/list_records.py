@@ -11,6 +11,9 @@ from typing import Any
 from policy_service.audit.records import record
 from policy_service.model import Caller, Decision, Request
 
+# characters of a filter: one of thousands of policies has millions
+WORDS = 10_000
+
 
 def record_list(
     *,
@@ -31,7 +34,8 @@ def record_list(
 
     `request` asks for `PolicyService::list`, what was filtered by is its context; `facts` are those that the policies
     left over `filter_` for, with those of all rows that were decided one by one. Whether a row is shown is a decision
-    of its own, so `decision` is true where any is. With `counted` rows were counted and not shown.
+    of its own, so `decision` is true where any is. With `counted` rows were counted and not shown. A long filter is cut
+    short.
     """
     body = record(
         at=at,
@@ -48,4 +52,4 @@ def record_list(
     rows["withheld"] = [id_ for id_ in examined if id_ not in seen]
     if counted is not None:
         rows["counted"] = counted
-    return {**body, "rows": rows, **({} if filter_ is None else {"filter": filter_})}
+    return {**body, "rows": rows, **({} if filter_ is None else {"filter": filter_[:WORDS]})}

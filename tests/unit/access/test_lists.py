@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from policy_service.access import lists
+from policy_service.access import lists, plan
 from policy_service.model import Caller, Thing
 from tests.unit.access.desks import Desk, entity, relationship
 
@@ -139,6 +139,31 @@ def test_a_page_of_large_assets_ends_early_too(desk: Desk, monkeypatch: pytest.M
         desk.make(f"large-{number}", open=True, text=["x" * 300, "y" * 300])
         desk.make(f"hidden-{number}", text=["x" * 300, "y" * 300])
     assert [len(page) for page in pages(desk, "bob", "limit=100")] == [2, 2, 2, 0]
+
+
+def test_where_a_page_ends_tells_nothing_of_what_is_hidden(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lists, "CHARACTERS", 1_000)
+    monkeypatch.setattr(lists, "_AT_ONCE", 2)
+    hides = """
+@id("texts") @hides("text")
+forbid(principal == user::"bob", action == PolicyService::Action::"readProperty", resource);
+"""
+    desk.write_files({"own.cedar": SEES + hides})
+    for number in range(6):
+        desk.make(f"h-{number}", open=True, text=["x" * 300, "y" * 300])
+    assert [len(page) for page in pages(desk, "bob", "limit=100")] == [6]
+
+
+def test_the_more_policies_concern_the_subject_the_fewer_rows_are_decided_for_a_page(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "EXAMINED", 6)
+    desk.write_files({"own.cedar": NEARBY})
+    fill(desk, 6, ip="10.1.2.3")
+    # the one, and those of the platform
+    for few, lengths in ((100, [6, 0]), (1, [3, 3, 0])):
+        monkeypatch.setattr(plan, "_FEW", few)
+        assert [len(page) for page in pages(desk, "bob", "limit=100")] == lengths
 
 
 def test_a_cursor_is_for_who_asked_what(desk: Desk) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from policy_service.access import counts
+from policy_service.assets import sayable
 from tests.property.asset_searches import FACETS, SORTS, check_facets, draw_search, is_meant, sort
 from tests.unit.access.desks import Desk, entity, relationship
 from tests.unit.access.test_lists import NEARBY, SEES, search
@@ -99,6 +100,43 @@ def test_a_count_that_can_t_be_decided_says_so(desk: Desk, monkeypatch: pytest.M
     assert desk.ask("bob", "POST", "/entities:count", exact).json == {"count": 0}
     monkeypatch.setattr(counts, "EXAMINED", 12)
     assert desk.ask("bob", "POST", "/entities:count", {}).json == {"count": 6}
+
+
+def test_a_count_of_large_assets_says_so_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counts, "CHARACTERS", 1_000)
+    monkeypatch.setattr(counts, "_AT_ONCE", 2)
+    desk.write_files({"own.cedar": NEARBY})
+    for number in range(6):
+        desk.make(f"h-{number}", ip="10.1.2.3", text=["x" * 300, "y" * 300])
+    assert desk.ask("bob", "POST", "/entities:count", {}).json == {"count": 2, "atLeast": True}
+
+
+def test_nothing_is_counted_twice_where_what_is_certain_is_half_of_a_long_condition(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts = "".join(
+        f'@id("{letter}") permit(principal, action == PolicyService::Action::"read", resource) '
+        f'when {{ resource.key like "{letter}*-" }};\n'
+        for letter in "abcdef"
+    )
+    desk.write_files({"own.cedar": NEARBY + starts})
+    for letter in "abcxyz":
+        desk.make(f"{letter}-", ip="10.1.2.3")
+    # with both halves it is more than that
+    monkeypatch.setattr(sayable, "MOST_LEAVES", 10)
+    assert len(search(desk, "bob", {})) == 6
+    assert desk.ask("bob", "POST", "/entities:count", {}).json == {"count": 6}
+    told = desk.ask("bob", "POST", "/entities:facets", {"facets": ["type"]}).json
+    assert told == {"facets": {"type": [{"value": "host", "count": 6}]}}
+
+
+def test_no_class_is_one_of_none(desk: Desk) -> None:
+    desk.relate("r", desk.make("a"), desk.make("b"))
+    for op, value, count in (("in", [], 0), ("in", ["OWNS"], 1), ("in", ["HAS"], 0), ("ne", "HAS", 1)):
+        where = {"property": "_class", "op": op, "value": value}
+        assert desk.ask("ada", "POST", "/relationships:count", {"where": where}).json == {"count": count}
+    there = {"where": {"property": "_class", "op": "exists"}}
+    assert desk.ask("ada", "POST", "/relationships:count", there).json == {"count": 1}
 
 
 def test_a_facet_has_the_values_that_most_have(desk: Desk) -> None:

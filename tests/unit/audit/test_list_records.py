@@ -38,3 +38,7 @@ def test_a_count_tells_how_many_and_not_which() -> None:
     assert body["rows"] == {"examined": 0, "shown": 0, "ids": [], "withheld": [], "counted": 7}
     assert (body["decision"], body["filter"]) == (True, "every row")
     assert note(counted=0)["decision"] is False
+
+
+def test_a_long_filter_is_cut_short() -> None:
+    assert len(note(filter_="x" * 1_000_000)["filter"]) == 10_000
