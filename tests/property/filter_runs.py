@@ -34,8 +34,8 @@ from tests.property.filter_worlds import ACCOUNT, World, draw_layout, draw_world
 class Size:
     """How much of everything one world has."""
 
-    entities: int = 200
-    relationships: int = 60
+    entities: int = 50
+    relationships: int = 30
     sets: int = SETS
     askings: int = 4
     rounds: int = 3
