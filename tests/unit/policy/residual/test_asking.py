@@ -93,7 +93,6 @@ def test_the_other_side_may_be_unknown(expression: Expression) -> None:
         (Binary("eq", CONTEXT, Constant({})), None),
         (Attribute(If(Constant(True), CONTEXT, CONTEXT), "a"), None),
     ],
-    ids=str,
 )
 def test_what_is_read_of_the_context(expression: Expression, names: set[str] | None) -> None:
     assert find_asking(Rule(Scope(), (expression,), {}), "resource").context == names
