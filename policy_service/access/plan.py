@@ -30,6 +30,7 @@ from policy_service.policy.residual.filter import (
     none_of,
 )
 from policy_service.policy.residual.plan import residual
+from policy_service.policy.residual.strangers import admits_strangers
 from policy_service.policy.residual.words import explain
 
 # entities of `entities.json` that are decided for a list of relationships, which may end there; of more than these it
@@ -117,8 +118,10 @@ class Plan:
         may = dict(zip(filed, self._sight.decide(READ, filed), strict=True))
         if seen == EVERY:
             return none_of(_is_one(side, [uid for uid in filed if not may[uid]]))
-        elsewhere = none_of(any_of(End(side, EVERY), _is_one(side, filed)))
         known = any_of(End(side, seen), _is_one(side, [uid for uid in filed if may[uid]]))
+        if not admits_strangers(seen):
+            return known
+        elsewhere = none_of(any_of(End(side, EVERY), _is_one(side, filed)))
         return any_of(known, all_of(elsewhere, Opaque(_ELSEWHERE)))
 
 
