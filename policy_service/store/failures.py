@@ -18,6 +18,7 @@ _SQLITE = (
     ("disk i/o error", "the disk can't be read or written"),
     ("malformed", "the file is damaged, restore it"),
     ("database is locked", "another process writes, try again"),
+    ("interrupted", "it took too long, ask for less"),
     ("unable to open database file", "the file can't be opened"),
     ("readonly database", "the file can't be written, see to its folder"),
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import orjson
@@ -22,6 +23,9 @@ from policy_service.store.data_keys import DataKey
 from policy_service.store.failures import explain
 
 BUSY_SECONDS = 5.0
+# a statement of a reader that takes longer is ended, as on PostgreSQL; it is looked at each so many steps of SQLite
+STATEMENT_SECONDS = 30.0
+_STEPS = 1_000_000
 USE = "sqlcipher"
 
 _PRAGMAS = (
@@ -35,6 +39,28 @@ _PRAGMAS = (
 )
 
 
+class _Cursor(dbapi2.Cursor):
+    """A cursor that notes when its statement began."""
+
+    def execute(self, *given: Any) -> Any:
+        connection: Any = self.connection
+        connection.began = monotonic()
+        return super().execute(*given)
+
+
+class _Connection(dbapi2.Connection):
+    """A connection that knows when its last statement began."""
+
+    began = 0.0
+
+    def cursor(self, factory: Any = _Cursor) -> Any:
+        return super().cursor(factory)
+
+    def limit(self) -> None:
+        """End statements that take too long from now on."""
+        self.set_progress_handler(lambda: monotonic() - self.began > STATEMENT_SECONDS, _STEPS)
+
+
 def connect(path: Path, key: DataKey, *, create: bool = False) -> Any:
     """A connection of the driver; `NoKey` where the key does not open the file, which must exist but for `create`."""
     mode = "rwc" if create else "rw"
@@ -45,6 +71,7 @@ def connect(path: Path, key: DataKey, *, create: bool = False) -> Any:
             isolation_level=None,
             check_same_thread=False,
             timeout=BUSY_SECONDS,
+            factory=_Connection,
         )
     except dbapi2.Error as error:
         raise explain(path.name, error) from None
@@ -96,6 +123,7 @@ class File:
             connection = connect(self.path, self.key)
         if not write:
             connection.execute("PRAGMA query_only = ON")
+            connection.limit()
         connection.set_authorizer(self._authorize)
         return connection
 
