@@ -20,6 +20,8 @@ from policy_service.store.sealing import seal, sealed_version, unseal
 USE = "cursor"
 # a place is as long as the id in it, and of those in files nobody says how long
 _TEXT = re.compile(r"[A-Za-z0-9_-]{1,16000}", re.ASCII)
+# bytes: what a row is sorted by is as long as it is, and how long must not show in its cursor
+_PADDED = 256
 _REFUSED = "the cursor is not one of this list, begin again without it"
 
 
@@ -32,7 +34,9 @@ class Cursor(NamedTuple):
 
 def write_cursor(keys: DataKeys, caller: Caller, question: str, cursor: Cursor) -> str:
     """The cursor as the caller gets it: ASCII that can stand in a URL."""
-    sealed = seal(keys.active(caller.tenant), USE, orjson.dumps([*cursor]), *_bind(caller, question))
+    plain = orjson.dumps([*cursor])
+    padded = plain.ljust(-(-len(plain) // _PADDED) * _PADDED)
+    sealed = seal(keys.active(caller.tenant), USE, padded, *_bind(caller, question))
     return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
 

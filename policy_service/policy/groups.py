@@ -58,14 +58,14 @@ class Groups:
         return closure
 
     def ids_of(self, type_: str) -> tuple[str, ...]:
-        """The ids of all members of a type, sorted; looked for once."""
-        ids = self._ids.get(type_)
-        if ids is None:
-            ids = tuple(sorted(member.id for member in self.parents if member.type == type_))
-            # types are what requests send: of those that no member has nothing is kept
-            if ids:
-                self._ids[type_] = ids
-        return ids
+        """The ids of all members of a type, sorted; all members are looked through once, whatever types are asked."""
+        if not self._ids and self.parents:
+            found: dict[str, list[str]] = {}
+            for member in self.parents:
+                found.setdefault(member.type, []).append(member.id)
+            # at once, as below
+            self._ids.update({name: tuple(sorted(ids)) for name, ids in found.items()})
+        return self._ids.get(type_, ())
 
     def members(self, group: Uid) -> Sequence[Uid]:
         """Who is in a group directly; all groups are looked through once."""

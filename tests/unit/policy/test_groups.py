@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from policy_service.model import Uid
@@ -46,6 +48,21 @@ def test_members_are_typed_and_ids_are_any_text() -> None:
     )
     assert (groups.ids_of("user"), groups.ids_of("Inventory::Host")) == (("a:b c",), ("web-1",))
     assert groups.ids_of("robot") == ()
+
+
+def test_a_type_that_nobody_has_costs_no_look_at_all_members() -> None:
+    looked: list[None] = []
+
+    class Members(dict[Uid, frozenset[Uid]]):
+        def __iter__(self) -> Iterator[Uid]:
+            looked.append(None)
+            return super().__iter__()
+
+    groups = Groups(Members({ALICE: frozenset({group("x")})}))
+    # types are what requests send
+    for kind in ("robot", "user", "robot", "android"):
+        assert groups.ids_of(kind) == (("alice",) if kind == "user" else ())
+    assert len(looked) == 1
 
 
 def test_a_type_named_group_is_a_group_and_a_user_of_its_name_is_not() -> None:
