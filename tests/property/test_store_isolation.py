@@ -119,8 +119,9 @@ def by_core(session: Session, deed: Deed) -> Any:
     return connection.execute(changes[deed.act]).rowcount
 
 
-NAMES = ", ".join(column.name for column in TABLE.columns)
-FIRST = f"INSERT INTO entity ({NAMES}) VALUES ({', '.join(f':{column.name}' for column in TABLE.columns)})"
+# but for those that the database makes
+GIVEN = [column.name for column in TABLE.columns if column.server_default is None]
+FIRST = f"INSERT INTO entity ({', '.join(GIVEN)}) VALUES ({', '.join(f':{name}' for name in GIVEN)})"
 TEXTS = {
     "read": "SELECT display_name FROM entity WHERE account_id = :account_id AND id = :id",
     "list": "SELECT id, display_name FROM entity WHERE true OR account_id = :account_id ORDER BY id",
