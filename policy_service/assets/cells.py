@@ -16,6 +16,13 @@ from policy_service.policy.residual.filter import Constant, Field
 from policy_service.policy.stored_values import encode_name
 from policy_service.store.tables import ElementRow
 
+# rows of elements under names of their own: those that a look starts from, those of a set in a condition, and those of
+# the set that it is held against. Each is in a part of a statement of its own, so that all parts can have the same;
+# made anew for each part they would take longer than the statement
+LEADING: Any = aliased(ElementRow)
+ELEMENTS: Any = aliased(ElementRow)
+OTHERS: Any = aliased(ElementRow)
+
 
 @dataclass(frozen=True, slots=True)
 class Cells:
@@ -106,8 +113,3 @@ class Cells:
     def _open(self, place: Document) -> tuple[Words, list[str]]:
         document = self.table.properties if place.root == "attribute" else self.table.tags
         return document, list(map(encode_name, place.names))
-
-
-def alias_elements() -> Any:
-    """Rows of elements once more, in a statement that has them already."""
-    return aliased(ElementRow)

@@ -10,7 +10,7 @@ from sqlalchemy import Select, func, select, union
 from sqlalchemy.orm import Session
 
 from policy_service.assets.arms import ENDS, Arm, find_arms
-from policy_service.assets.cells import Cells, alias_elements
+from policy_service.assets.cells import LEADING, Cells
 from policy_service.assets.columns import Column, Other, Shape, Side
 from policy_service.assets.conditions import Digest, Rows
 from policy_service.assets.databases import Condition, Database
@@ -107,7 +107,7 @@ class Look:
 
     def _select_elements(self, name: str, values: Sequence[str], rest: Filter) -> tuple[Select[Any], Any]:
         """The ids of rows that have elements; what is deleted has none."""
-        rows = alias_elements()
+        rows = LEADING
         value = rows.value == values[0] if len(values) == 1 else self.database.among(rows.value, values)
         # SQLite would walk through all rows in the order of ids to tell them apart
         id_ = rows.id if len(values) == 1 else rows.id + ""

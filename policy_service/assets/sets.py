@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import and_, func, not_, select
 
-from policy_service.assets.cells import Cells, alias_elements
+from policy_service.assets.cells import ELEMENTS, OTHERS, Cells
 from policy_service.assets.columns import Drawn
 from policy_service.assets.databases import Condition, Words
 from policy_service.assets.elements import drawn_name, write_element
@@ -70,13 +70,13 @@ def has_element(cells: Cells, field: Field, other: Field) -> Condition:
 
 def shares_element(cells: Cells, field: Field, other: Field) -> Condition:
     """Both are sets, and some element of the one is one of the other."""
-    elements, others = _split(cells, field), _split(cells, other)
+    elements, others = _split(cells, field), _split(cells, other, OTHERS)
     return elements.some(others.some(others.value == elements.value, outside=[elements.rows]))
 
 
 def has_elements(cells: Cells, field: Field, other: Field) -> Condition:
     """Both are sets, and every element of the other is one of the set."""
-    elements, others = _split(cells, field), _split(cells, other)
+    elements, others = _split(cells, field), _split(cells, other, OTHERS)
     missing = not_(elements.some(elements.value == others.value, outside=[others.rows]))
     return and_(cells.has(field), cells.has(other), not_(others.some(missing)))
 
@@ -94,15 +94,14 @@ def _find(cells: Cells, field: Field) -> Elements:
     return _read_rows(cells, name)
 
 
-def _split(cells: Cells, field: Field) -> Elements:
+def _split(cells: Cells, field: Field, rows: Any = ELEMENTS) -> Elements:
     """The elements of a field as they are in its JSON, which has long ones whole; of what is drawn there is none."""
     place = cells.locate(field)
     if isinstance(place, Drawn):
-        return _read_rows(cells, drawn_name(cells.shape.generation, place.name))
-    rows, value = cells.database.split(cells.read_canonical(field))
-    return Elements(cells.table, rows, value)
+        return _read_rows(cells, drawn_name(cells.shape.generation, place.name), rows)
+    each, value = cells.database.split(cells.read_canonical(field))
+    return Elements(cells.table, each, value)
 
 
-def _read_rows(cells: Cells, name: str) -> Elements:
-    rows = alias_elements()
+def _read_rows(cells: Cells, name: str, rows: Any = ELEMENTS) -> Elements:
     return Elements(cells.table, rows, rows.value, cells.match_elements(rows, name), stored=True)
