@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Select, func, select, union
+from sqlalchemy import Select, and_, func, select, union
 from sqlalchemy.orm import Session
 
 from policy_service.assets.arms import ENDS, Arm, find_arms
@@ -156,6 +156,9 @@ class Look:
                 if place == Column("display_name", "text"):
                     starts = [cast(str, value.value)[:NAME_START] for value in _values(right)]
                     return self.database.among(self.table.name_start, starts)
+                if field.kind == "bool" and self.shape.find_column(field):
+                    # of `NOT active` PostgreSQL does not see that the index, which is of those that have it, serves it
+                    return and_(self.where(Test("has", field)), self.where(lead))
         return self.where(lead)
 
     def _end(self, side: Side) -> Any:
