@@ -9,10 +9,13 @@ from typing import Any
 from policy_service.assets import entities, relationships
 from policy_service.assets.asset import Asset
 from policy_service.assets.drafts import read_entity, read_relationship
+from policy_service.assets.find import find
 from policy_service.assets.inventory import Inventory, open_inventory
 from policy_service.model import Version
 from policy_service.policy.bundle import Bundle, join
 from policy_service.policy.files import parse_layer
+from policy_service.policy.residual.filter import Field, constant
+from policy_service.policy.residual.filter import Test as Compare
 from policy_service.policy.stored_values import write_json
 from policy_service.policy.values import read_json
 from policy_service.store.door import Store
@@ -87,6 +90,12 @@ def relationship(inventory: Inventory, type_: str, from_: Any, to: Any, now: int
     after = relationships.store(inventory, relationships.propose(inventory, draft, now)).after
     assert after is not None
     return after
+
+
+def find_equal(inventory: Inventory, name: str, text: str) -> list[str]:
+    """The ids of the entities that have this text as a property."""
+    same = Compare("eq", Field(("attribute", name), "text"), constant(text))
+    return [found.asset.id for found in find(inventory, "entity", same, limit=100) if found.certain]
 
 
 def _id(end: Any) -> str:

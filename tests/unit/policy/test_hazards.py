@@ -63,7 +63,8 @@ def test_what_can_not_fail_says_nothing(condition):
         ),
         (
             'when { resource.getTag("env") == 1 }',
-            'errors where `resource` has no tag `"env"`, so that lists lose each such row; write `resource.hasTag("env") && …`',
+            'errors where `resource` has no tag `"env"`, so that lists lose each such row; '
+            'write `resource.hasTag("env") && …`',
         ),
         ("when { resource has x && resource.x }", "errors where `resource.x` is not a boolean"),
         ("when { resource has x && !resource.x }", "errors where `resource.x` is not a boolean"),

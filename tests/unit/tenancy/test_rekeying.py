@@ -7,7 +7,7 @@ import base64
 import pytest
 from sqlalchemy import select
 
-from policy_service.assets import entities, restricted
+from policy_service.assets import entities
 from policy_service.assets.inventory import open_inventory
 from policy_service.audit.trail_check import verify
 from policy_service.errors import NoKey, NoStore, StoreFailed
@@ -22,6 +22,7 @@ from policy_service.store.tables import EntityRow, RelationshipRow
 from policy_service.tenancy import rekeying, resealing
 from policy_service.tenancy.rekeying import rekey
 from policy_service.tenancy.suspending import suspend
+from tests.unit.assets.inventories import find_equal
 from tests.unit.tenancy.estates import LINES, Estate, acts
 
 
@@ -76,7 +77,7 @@ def test_what_is_sealed_by_property_is_sealed_anew_and_found(estate: Estate, own
         inventory = open_inventory(owner, session, estate.bundle("acme"))
         host = entities.find_by_key(inventory, "cmdb", "", "host-1")
         assert host is not None
-        assert restricted.find_equal(session, inventory.sealing, "ssn", "078-05-1120") == [host.id]
+        assert find_equal(inventory, "ssn", "078-05-1120") == [host.id]
 
 
 @pytest.mark.parametrize("place", ["postgresql"], indirect=True)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from policy_service.assets import entities, restricted
+from policy_service.assets import entities
 from policy_service.assets.inventory import open_inventory
 from policy_service.audit.sealer import seal
 from policy_service.audit.trail_check import verify
@@ -28,6 +28,7 @@ from policy_service.tenancy.erasing import erase
 from policy_service.tenancy.lines import Tally, kind_of
 from policy_service.tenancy.suspending import suspend
 from tests.stores import KINDS, Place, make_place
+from tests.unit.assets.inventories import find_equal
 from tests.unit.tenancy.estates import LINES, SETTINGS, Estate, acts, make_estate
 
 
@@ -89,7 +90,7 @@ def test_what_is_derived_from_assets_is_there_too(estate: Estate, owner: Store, 
         sets = [(".names[]", '"a"'), (".names[]", '"b"')]
         assert sorted(map(tuple, elements)) == [*sets, ("class", '"Device"'), ("class", '"Host"')]
         if owner.backend == "postgresql":
-            assert restricted.find_equal(session, inventory.sealing, "ssn", "078-05-1120") == [host.id]
+            assert find_equal(inventory, "ssn", "078-05-1120") == [host.id]
             row = session.execute(select(EntityRow.properties, EntityRow.sealed).where(EntityRow.id == host.id)).one()
             assert "ssn" not in row.properties
             assert set(row.sealed) == {"ssn"}
