@@ -43,6 +43,24 @@ START = {
     "sqlite": f"TEXT GENERATED ALWAYS AS (substr(display_name, 1, {CHARACTERS})) VIRTUAL",
 }
 
+# how many rows a file of some size has, and how many of them have the same in the first column of an index, in the
+# first two, and so on. By these SQLite chooses between indexes: nothing else looks at what a file has, and without
+# them it takes each for as good as the other
+ASSETS = {
+    "sqlite_autoindex_{0}_1": "100000 100000 1",
+    "sqlite_autoindex_{0}_2": "100000 100000 100000 100000 1",
+    "ix_{0}_account_id_type_id": "100000 100000 2000 1",
+    **{f"ix_{{0}}_account_id_{column}_id": "100000 100000 10 1" for column in SORTED},
+}
+STATISTICS = {
+    "entity": ASSETS | {f"ix_{{0}}_account_id_p_{name}_id": "100000 100000 10000 1" for name in PROMOTED},
+    "relationship": ASSETS | {f"ix_{{0}}_account_id_{side}_id_type": "100000 100000 10 2" for side in ("from", "to")},
+    "element": {
+        "sqlite_autoindex_{0}_1": "1000000 1000000 100000 100 1",
+        "ix_{0}_account_id_id_name": "1000000 1000000 10 2",
+    },
+}
+
 
 def upgrade() -> None:
     """Add them. What was stored before gets its rows and kinds when its layout is built."""
@@ -59,6 +77,17 @@ def upgrade() -> None:
             _secure(table)
         else:
             _pin(table, op.get_context().opts["account"])
+    if dialect == "sqlite":
+        _write_statistics()
+
+
+def _write_statistics() -> None:
+    # there is nothing in it yet: this makes the table of statistics
+    op.execute("ANALYZE layout")
+    for table, indexes in STATISTICS.items():
+        for index, figures in indexes.items():
+            row = f"('{table}', '{index.format(table)}', '{figures}')"
+            op.execute(f"INSERT INTO sqlite_stat1 VALUES {row}")  # noqa: S608  our own words
 
 
 def _add_columns(table: str, columns: list[str]) -> None:
