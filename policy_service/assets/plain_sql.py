@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
-from sqlalchemy import BigInteger, Boolean, Text, and_, column, false, literal, or_, true
+from sqlalchemy import BigInteger, Boolean, Text, and_, column, false, literal, or_, quoted_name, true
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
@@ -37,7 +37,18 @@ from policy_service.policy.residual.operators import SUMS, TESTS
 
 Dialect: TypeAlias = Literal["postgresql", "sqlite"]
 
-_SQLITE: Any = SQLiteDialect
+
+class _Sqlite(SQLiteDialect):
+    """What is in double quotes and no column SQLite takes for a text, which is always there; in brackets it is an
+    error."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        preparer: Any = self.identifier_preparer
+        preparer.initial_quote, preparer.final_quote = "[", "]"
+
+
+_SQLITE: Any = _Sqlite
 _POSTGRESQL: Any = PGDialect_psycopg2  # which casts no parameter by `::`, in which some would see another one
 _DIALECTS: Mapping[str, tuple[Database, Any]] = {
     "postgresql": (Postgresql(), _POSTGRESQL(paramstyle="named")),
@@ -50,6 +61,9 @@ _MIXED = "a column has one type, and policies compare it with values of two"
 _PARAMETER = re.compile(r":(\w+)", re.ASCII)
 # what a name of a column may be, so that no statement it is put into reads it as anything else
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
+# PostgreSQL cuts off what is longer, and columns that every table has, whatever its own are, are no attributes
+_LENGTH = 63
+_ALWAYS = frozenset({"rowid", "oid", "_rowid_", "ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
 
 
 class Statement(NamedTuple):
@@ -85,13 +99,21 @@ def _is_plain(term: object) -> bool:
     match term:
         case Field((("id" | "type"),), kind):
             return kind == "text"
-        case Field((("attribute" | "tag"), name), kind):
-            return kind in (*_TYPES, "any") and name != "" and _NAME.issuperset(name)
+        case Field((("attribute" | "tag"), name) as path, kind):
+            return kind in (*_TYPES, "any") and name != "" and _is_column(_name(path))
         case Constant(kind):
             return kind in _TYPES
         case Sum(_, left, right):
             return _is_plain(left) and _is_plain(right)
     return False
+
+
+def _is_column(name: str) -> bool:
+    return _NAME.issuperset(name) and len(name) <= _LENGTH and name.lower() not in _ALWAYS
+
+
+def _name(path: tuple[str, ...]) -> str:
+    return f"tag.{path[-1]}" if path[0] == "tag" else path[-1]
 
 
 def _is_plain_side(right: object) -> bool:
@@ -137,8 +159,7 @@ def _say(leaf: Leaf, database: Database) -> Condition:
 def _term(term: Term, database: Database) -> Words:
     match term:
         case Field(path, kind):
-            name = f"tag.{path[-1]}" if path[0] == "tag" else path[-1]
-            return column(name, _TYPES.get(kind))
+            return column(quoted_name(_name(path), quote=True), _TYPES.get(kind))
         case Constant(kind):
             return literal(read_native(term), _TYPES[kind])
         case Sum(op, left, right):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
 
 from policy_service.assets.plain_sql import narrow, write
 from policy_service.model import Entity, Uid
@@ -85,8 +86,20 @@ def test_it_can_be_put_into_a_statement_of_postgresql() -> None:
 def test_a_name_can_be_no_part_of_a_statement() -> None:
     quoted = write(Compare("eq", TAG, constant("x")), "postgresql").text
     assert quoted == '"tag.a.b" = :allowed_1'
-    for name in ('x" OR 1=1 --', "a:b", "a b", "", "é", "a\\"):
+    assert write(Compare("eq", TAG, constant("x")), "sqlite").text == "[tag.a.b] = :allowed_1"
+    for name in ('x" OR 1=1 --', "x] OR 1=1 --", "a:b", "a b", "", "é", "a\\", "a" * 64, "rowid", "XMIN"):
         assert isinstance(narrow(Compare("eq", Field(("attribute", name), "text"), constant("x"))), Opaque)
+
+
+def test_a_column_that_is_not_there_is_an_error() -> None:
+    engine = create_engine("sqlite://")
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE thing (number INTEGER)"))
+        for path in (("attribute", "env"), ("attribute", "openTo"), ("tag", "open")):
+            sql, _ = write(narrow(Compare("has", Field(path, "any"))), "sqlite")
+            with pytest.raises(OperationalError, match="no such column"):
+                connection.execute(text(f"SELECT number FROM thing WHERE {sql}"))
+    engine.dispose()
 
 
 @pytest.mark.parametrize(
