@@ -33,7 +33,10 @@ def below(inventory: Inventory, look: Look, uids: Iterable[Uid]) -> tuple[Uid, .
     while open_:
         while open_:
             uid = open_.pop()
-            fresh = [child for child in (*children.get(uid, ()), *groups.members(uid)) if child not in found]
+            members = groups.members(uid)
+            if len(members) > MOST_BELOW:
+                return None
+            fresh = [child for child in (*children.get(uid, ()), *members) if child not in found]
             found.update(dict.fromkeys(fresh))
             open_.extend(fresh)
             if len(found) > MOST_BELOW:
