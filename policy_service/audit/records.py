@@ -107,10 +107,10 @@ def _embed(text: bytes | str | None) -> orjson.Fragment | None:
 class Mask:
     """Fields to replace by `***`: `subject.id`, `resource.properties.ssn`, `context.ip`, `facts`.
 
-    What a mask hides can stand in the facts, in the context that was used, in the filter of a list and in the sentence
-    of an engine's error or of a refused request, so a mask on anything but `facts` hides all of these too; one on
-    `subject` hides the same of the caller's subject, one on `resource` the ids of the rows of a list. Who decided
-    can't be masked: another path is `Refused`.
+    What a mask hides can stand in the facts, in the context that was used and in the sentence of an engine's error or
+    of a refused request, so a mask on anything but `facts` hides all of these too. Any mask hides the filter of a list,
+    which says what facts say; one on `subject` hides the same of the caller's subject, one on `resource` the ids of the
+    rows of a list. Who decided can't be masked: another path is `Refused`.
     """
 
     def __init__(self, paths: Sequence[str]) -> None:
@@ -119,7 +119,9 @@ class Mask:
             _check(path)
         hidden = list(self.paths)
         if any(path != "facts" for path in self.paths):
-            hidden += ["facts", "context_used", "errors.why", "refused", "filter"]
+            hidden += ["facts", "context_used", "errors.why", "refused"]
+        # it is made of all of these
+        hidden += ["filter"] if self.paths else []
         hidden += [f"caller.{path}" for path in self.paths if path.partition(".")[0] == "subject"]
         # the ids of the rows of a list
         if any(path.partition(".")[0] == "resource" for path in self.paths):

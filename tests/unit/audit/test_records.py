@@ -130,9 +130,11 @@ class TestMask:
         assert "replayable" not in write(make())
 
     def test_facts_alone_can_go(self) -> None:
-        body = write(make(), "facts")
-        assert body["masked"] == ["facts"]
+        body = write({**make(), "filter": 'ssn = "123-45"'}, "facts")
+        assert body["masked"] == ["facts", "filter"]
         assert body["facts"] == "***"
+        # a condition is made of what facts say
+        assert body["filter"] == "***"
         assert body["subject"]["id"] == "alice"
         assert body["context_used"] == {"ip": "10.0.0.1"}
         assert body["errors"][0]["why"] == "`alice` has no `x`"
