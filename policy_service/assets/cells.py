@@ -26,12 +26,16 @@ OTHERS: Any = aliased(ElementRow)
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """Rows in a statement: those of `table`, or of an alias of it, of one account, in their form."""
+    """Rows in a statement: those of `table`, or of an alias of it, of one account, in their form.
+
+    With `led` something else than their columns leads to them.
+    """
 
     database: Database
     account: str
     shape: Shape
     table: Any
+    led: bool = False
 
     def has(self, field: Field) -> Condition:
         """A row has the field."""
@@ -107,8 +111,8 @@ class Cells:
         return place.names[0]
 
     def _column(self, column: Column) -> Words:
-        column_: Words = getattr(self.table, column.name)
-        return column_
+        held: Words = getattr(self.table, column.name)
+        return self.database.hide(held) if self.led else held
 
     def _open(self, place: Document) -> tuple[Words, list[str]]:
         document = self.table.properties if place.root == "attribute" else self.table.tags

@@ -141,7 +141,7 @@ class Rows:
         there = entity.account_id == account, entity.id == id_, entity.deleted.is_(False)
         # the type is Cedar's here, and as requests name it there
         same = or_(type_ == entity.type, type_ == literal(ESCAPE, Text()) + database.hex(entity.type))
-        rows = Rows(Cells(database, account, self.cells.shape.ends, entity), self.digest)
+        rows = Rows(Cells(database, account, self.cells.shape.ends, entity, led=True), self.digest)
         return exists().where(*there, same, rows.where(part)).correlate(self.cells.table)
 
     def among(self, column: Words, values: Sequence[Constant]) -> Condition:

@@ -74,7 +74,7 @@ def _name_rows(name: str) -> list[str]:
 def _gather(look: Look, filter_: Filter) -> Any:
     """A statement for the ids by arms; none where one walk through all rows costs less."""
     arms = look.find_arms(filter_)
-    if arms is None or (len(arms) == 1 and look.name_elements(arms[0].lead) is None and not look.is_covered(arms[0])):
+    if arms is None:
         return None
     if sum(arm.rank > ONE for arm in arms) > 1 and look.weigh(arms, _GATHERED) >= _GATHERED:
         all_ = select(look.table.id).where(*look.there()).limit(_GATHERED * _SHARE)

@@ -61,6 +61,9 @@ class Database(Protocol):
     def sort(self, text: Words) -> Words:
         """The text, in the order of its bytes."""
 
+    def hide(self, column: Words) -> Words:
+        """The column as something that no index has, where the database would else choose one without knowing rows."""
+
     def hex(self, text: Words) -> Words:
         """The bytes of a text in lower hex digits."""
 

@@ -57,9 +57,15 @@ class Look:
         """The rows that are looked at."""
         return table_of(self.shape.kind)
 
-    def where(self, filter_: Filter) -> Condition:
-        """The condition that a filter is of the rows of the table."""
-        return Rows(Cells(self.database, self.account, self.shape, self.table), self.digest).where(filter_)
+    def where(self, filter_: Filter, *, led: bool = False) -> Condition:
+        """The condition that a filter is of the rows of the table; with `led` another one leads to them."""
+        return Rows(Cells(self.database, self.account, self.shape, self.table, led), self.digest).where(filter_)
+
+    def match(self, arm: Arm) -> Sequence[Condition]:
+        """The conditions on the rows of the table that are those of an arm, to which a column leads."""
+        # what is deleted has no properties, of which an index alone tells
+        rest = () if self.is_covered(arm) else (self.table.deleted.is_(False), self.where(arm.rest, led=True))
+        return (self.table.account_id == self.account, self._lead(arm.lead), *rest)
 
     def there(self) -> tuple[Condition, ...]:
         """That rows are the account's, and not deleted."""
@@ -97,10 +103,7 @@ class Look:
         named = self.name_elements(arm.lead)
         if named is None:
             id_ = self.table.id
-            chosen = select(id_).where(self.table.account_id == self.account, self._lead(arm.lead))
-            # what is deleted has no properties, of which an index alone tells
-            if not self.is_covered(arm):
-                chosen = chosen.where(self.table.deleted.is_(False), self.where(arm.rest))
+            chosen = select(id_).where(*self.match(arm))
         else:
             chosen, id_ = self._select_elements(*named, arm.rest)
         return window.apply(chosen, id_) if window else chosen
@@ -116,7 +119,7 @@ class Look:
             chosen = chosen.distinct()
         if rest != EVERY:
             same = self.table.account_id == self.account, self.table.id == rows.id, self.table.deleted.is_(False)
-            chosen = chosen.where(select(1).where(*same, self.where(rest)).correlate(rows).exists())
+            chosen = chosen.where(select(1).where(*same, self.where(rest, led=True)).correlate(rows).exists())
         return chosen, id_
 
     def is_covered(self, arm: Arm) -> bool:

@@ -15,6 +15,9 @@ from policy_service.assets.rows import COLUMNS, read_row
 from policy_service.policy.residual.filter import NONE, Filter, bound
 from policy_service.store.tables import NAME_START
 
+# rows that are sorted for a page: of more, an index that has them in order is walked through
+SORTED = 1_000
+
 
 class Order(NamedTuple):
     """By what assets are sorted: `_id displayName _createdOn _beginOn _key _type`, names by their first 200 characters.
@@ -85,26 +88,29 @@ def _by_id(look: Look, chosen: Select[Any], upper: Filter, window: Window) -> Se
     arms = look.find_arms(upper)
     arms = split(arms) if arms else arms
     if arms is None or (len(arms) > SPLIT and look.weigh(arms, GATHERED) >= GATHERED):
-        return window.apply(chosen.where(*look.there(), look.where(upper)), id_)
+        return window.apply(chosen.where(*look.there(), look.where(upper, led=True)), id_)
     ids = look.gather(arms, window)
     if len(arms) > 1:
         ids = ids.order_by(ids.selected_columns.id.desc() if window.descending else ids.selected_columns.id)
         ids = ids.limit(window.limit)
     elif look.name_elements(arms[0].lead) is None:
-        return window.apply(chosen.where(*look.there(), look.where(upper)), id_)
+        return window.apply(chosen.where(*look.match(arms[0])), id_)
     return chosen.where(*look.there(), id_.in_(ids)).order_by(id_.desc() if window.descending else id_)
 
 
 def _by_column(look: Look, chosen: Select[Any], upper: Filter, order: Order, after: Place | None) -> list[Select[Any]]:
-    """Rows in the order of a column, then those without: from few all are gathered, else they are walked through."""
+    """Rows in the order of a column, then those without: few are sorted, else all rows are walked through in order,
+    of which some are known beforehand to be among those that are looked for."""
     column, id_ = getattr(look.table, _COLUMNS[order.by]), look.table.id
     arms = look.find_arms(upper)
-    if arms and look.weigh(arms, GATHERED) < GATHERED:
-        # by an expression, so that no index seems to have the rows in order already
-        column = column + ("" if isinstance(column.type, Text) else 0)
+    number = look.weigh(arms, GATHERED) if arms else GATHERED
+    if arms and number < GATHERED:
         chosen = chosen.where(*look.there(), id_.in_(look.gather(arms)))
     else:
-        chosen = chosen.where(*look.there(), look.where(upper))
+        chosen = chosen.where(*look.there(), look.where(upper, led=True))
+    if number < SORTED:
+        # by an expression, so that no index seems to have them in order already
+        column = column + ("" if isinstance(column.type, Text) else 0)
     statements = []
     if after is None or after.value is not None:
         valued = chosen.where(column.is_not(None)) if order.by == "displayName" else chosen

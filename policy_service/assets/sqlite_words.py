@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, FromClause, Integer, Text, case, cast, func, literal, select
+from sqlalchemy.sql.expression import UnaryExpression
+from sqlalchemy.sql.operators import custom_op
 
 from policy_service.assets.databases import Canonical, Condition, Words, lower
 from policy_service.policy.residual.filter import Kind
@@ -20,6 +22,7 @@ _TYPES: dict[Kind, tuple[str, ...]] = {
 }
 # the keys of what is written as an object and is no record
 _MARKS: dict[Kind, str] = {"decimal": "@dec", "number": "@num", "entity": "@"}
+_PLUS: Any = custom_op("+")
 _NATIVE: dict[Kind, Any] = {"text": Text(), "long": BigInteger(), "bool": Integer(), "decimal": BigInteger()}
 
 
@@ -101,6 +104,10 @@ class Sqlite:
     def sort(self, text: Words) -> Words:
         """The text, in the order of its bytes."""
         return text
+
+    def hide(self, column: Words) -> Words:
+        """The column as something that no index has: of which index has fewer rows SQLite knows nothing here."""
+        return UnaryExpression(column, operator=_PLUS, type_=column.type)
 
     def hex(self, text: Words) -> Words:
         """The bytes of a text in lower hex digits."""
