@@ -37,7 +37,7 @@ from policy_service.policy.residual.words import explain
 # is decided one by one, where an end is one
 _FILED = 200
 # policies of which one decision takes about a millisecond
-_FEW = 100
+FEW = 100
 _ELSEWHERE = "the entity at an end is not in the store"
 
 
@@ -85,7 +85,7 @@ class Plan:
 
     def afford(self, rows: int) -> int:
         """As many rows as are decided in about the time that so many take where few policies concern the subject."""
-        return max(1, rows * _FEW // max(_FEW, self._concerned))
+        return max(1, rows * FEW // max(FEW, self._concerned))
 
     def redact(self, assets: Sequence[Asset]) -> list[Asset]:
         """The assets, which may be seen, without what is hidden of them."""

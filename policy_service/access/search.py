@@ -19,6 +19,7 @@ from policy_service.access.cursors import Cursor, read_cursor, write_cursor
 from policy_service.access.doubts import find_doubt
 from policy_service.access.facts import StoredFacts, now
 from policy_service.access.ownership import deny_contested
+from policy_service.access.plan import FEW
 from policy_service.assets.asset import Kind
 from policy_service.assets.find import find
 from policy_service.assets.inventory import Inventory
@@ -42,7 +43,8 @@ from policy_service.policy.values import dumps
 
 Role: TypeAlias = Literal["subject", "resource", "action"]
 
-# candidates that are decided one by one for a page; a page can be short of its limit where they are not enough
+# candidates that are decided one by one for a page, fewer where many policies concern them; a page can be short of its
+# limit where they are not enough
 EXAMINED = 2_000
 _AT_ONCE = 100
 # the stages of a search, by the letter with which a place in one begins: files and groups, then what is stored
@@ -96,9 +98,9 @@ def _bind(asked: Search) -> str:
 def _collect(trial: _Trial, after: str, limit: int) -> tuple[list[str], str]:
     """What is allowed, and the place after which the next page begins; empty where this is the last."""
     shown: list[str] = []
-    last, left = after, EXAMINED
+    last = after
     for chunk in trial.candidates(after, limit + 1):
-        doubtful = [one.name for one in chunk if not one.certain][:left]
+        doubtful = [one.name for one in chunk if not one.certain][: max(0, EXAMINED - trial.work)]
         allowed = set(trial.allows(doubtful))
         tried = set(doubtful)
         for one in chunk:
@@ -109,7 +111,6 @@ def _collect(trial: _Trial, after: str, limit: int) -> tuple[list[str], str]:
                     return shown, last
                 shown.append(one.name)
             last = one.place
-        left -= len(doubtful)
     return shown, ""
 
 
@@ -131,6 +132,8 @@ class _Trial:
         self._contested = stored.contested()
         self._asked = asked
         self._examined: list[str] = []
+        # the decisions so far, where many policies concern one as so many of few
+        self.work = 0
         self._entities: dict[Uid, Entity | None] = {}
         self._needs = NOTHING
         self._context: dict[str, object] = {}
@@ -195,6 +198,8 @@ class _Trial:
         gathered = [self._gatherer.gather(one) for one in questions]
         for facts in gathered:
             self._keep(facts)
+            concerned = self._bundle.index.find(facts.principal, facts.action, facts.resource).policies
+            self.work += max(1, len(concerned) // FEW)
         self._examined += names
         decisions = decide_all(self._bundle, gathered)
         return [

@@ -162,7 +162,7 @@ def test_the_more_policies_concern_the_subject_the_fewer_rows_are_decided_for_a_
     fill(desk, 6, ip="10.1.2.3")
     # the one, and those of the platform
     for few, lengths in ((100, [6, 0]), (1, [3, 3, 0])):
-        monkeypatch.setattr(plan, "_FEW", few)
+        monkeypatch.setattr(plan, "FEW", few)
         assert [len(page) for page in pages(desk, "bob", "limit=100")] == lengths
 
 

@@ -126,6 +126,23 @@ def test_what_can_t_be_said_of_rows_is_decided_and_not_more_than_so_many(
     assert asked >= len(ids) // 2
 
 
+def test_the_more_policies_concern_one_the_fewer_are_decided_for_a_page(
+    desk: Desk, ids: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("policy_service.access.search.EXAMINED", 9)
+    request = Request(BOB, Act("ping"), Thing("host", ""))
+    whole, token = find(desk, "resource", request)
+    assert (len(whole), token) == (4, "")
+    monkeypatch.setattr("policy_service.access.search.FEW", 1)
+    monkeypatch.setattr("policy_service.access.search._AT_ONCE", 2)
+    pages, token = find(desk, "resource", request)
+    assert token
+    while token:
+        more, token = find(desk, "resource", request, 100, token)
+        pages += more
+    assert pages == whole
+
+
 def test_a_filter_decides_nothing_one_by_one(desk: Desk, ids: list[str]) -> None:
     find(desk, "resource", Request(EVE, Act("open"), Thing("host", "")))
     record = desk.log.records[-1]
