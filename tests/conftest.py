@@ -15,7 +15,10 @@ from tests.stores import KINDS, Cluster, Place, make_place, start_cluster
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """One PostgreSQL for all tests of a process; not below pytest's folder, which is root's alone where root tests."""
-    with tempfile.TemporaryDirectory(prefix="policy-pg-") as folder, start_cluster(Path(folder)) as running:
+    with (
+        tempfile.TemporaryDirectory(prefix="policy-pg-") as folder,
+        start_cluster(Path(folder), durable=False) as running,
+    ):
         yield running
 
 

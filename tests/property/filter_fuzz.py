@@ -35,7 +35,10 @@ def open_store(kind: str, locale: str = "") -> Iterator[Store]:
         if kind == "sqlite":
             yield from _opened(Place(kind, settings))
         else:
-            with start_cluster(Path(folder), locale) as cluster, make_place_in(cluster, settings) as place:
+            with (
+                start_cluster(Path(folder), locale, durable=False) as cluster,
+                make_place_in(cluster, settings) as place,
+            ):
                 yield from _opened(place)
 
 
