@@ -32,6 +32,7 @@ def test_an_entity_is_read() -> None:
         {"n": Decimal("1.5"), "on": True, "list": ["a", "b"]},
         {"env": "prod"},
         dropped=2,
+        nulls=("gone", "tag.none"),
     )
 
 

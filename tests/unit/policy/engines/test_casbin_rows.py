@@ -71,5 +71,6 @@ def test_too_many_policies() -> None:
 def test_many_lines_load_in_time() -> None:
     started = time.perf_counter()
     lines = load(conf(), "p, big, data1, read\n" + "".join(f"g, u{n}, big\n" for n in range(50_000)))
-    assert time.perf_counter() - started < 5
+    # where each line looked at all others it would take minutes
+    assert time.perf_counter() - started < 30
     assert evaluate(lines, facts_for(("user", "u49999"))).satisfied
