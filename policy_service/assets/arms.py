@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 from policy_service.assets.columns import Column, Document, Other, Shape
 from policy_service.assets.conditions import group_ids
+from policy_service.assets.sayable import count_leaves
 from policy_service.policy.residual.filter import (
     EVERY,
     All,
@@ -29,6 +30,9 @@ from policy_service.policy.residual.filter import (
 
 # an arm for each value of its lead, as long as there are no more arms than these
 SPLIT = 32
+# conditions of several arms together, each of which has all that it looks at beside its lead: to put a condition into a
+# statement takes a millisecond, and whoever searches writes them
+CONDITIONS = 500
 # columns with an index of `(account, column, id)` in both tables, and those of the ends of relationships
 _INDEXED = frozenset({"display_name", "key", "created_on", "begin_on", "from_id", "to_id"})
 _PARTLY = frozenset({("from",), ("to",), ("attribute", "displayName")})
@@ -99,7 +103,7 @@ def _lead(shape: Shape, leaf: Lead, weigh: Weigh) -> Iterator[Arm]:
             for type_, ids in group_ids(uids).items():
                 same = Test("in", Field(("id",), "text"), tuple(map(constant, ids)))
                 yield Arm(same, ONE, Test("eq", Field(("type",), "text"), constant(type_)))
-        case End(_, part) if shape.ends and find_arms(shape.ends, part, weigh):
+        case End(_, part) if shape.ends and (arms := find_arms(shape.ends, part, weigh)) and is_short(arms):
             # the lead goes by the id alone
             yield Arm(leaf, ENDS, leaf)
 
@@ -131,7 +135,12 @@ def _rank_set(field: Field) -> int:
 def split(arms: list[Arm]) -> list[Arm]:
     """An arm for each value of each lead, unless they are too many: the rows of one value are in the order of ids."""
     single = [arm._replace(lead=lead) for arm in arms for lead in _split(arm.lead)]
-    return single if len(single) <= SPLIT else arms
+    return single if len(single) <= SPLIT and is_short(single) else arms
+
+
+def is_short(arms: Sequence[Arm]) -> bool:
+    """Whether arms repeat not too much in one statement."""
+    return len(arms) == 1 or sum(1 + count_leaves(arm.rest) for arm in arms) <= CONDITIONS
 
 
 def _split(lead: Lead) -> Iterator[Lead]:

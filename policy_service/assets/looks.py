@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import Select, and_, func, select, union
 from sqlalchemy.orm import Session
 
-from policy_service.assets.arms import ENDS, Arm, find_arms
+from policy_service.assets.arms import ENDS, Arm, find_arms, is_short
 from policy_service.assets.cells import LEADING, Cells
 from policy_service.assets.columns import Column, Other, Shape, Side
 from policy_service.assets.conditions import Digest, Rows
@@ -74,7 +74,7 @@ class Look:
     def find_arms(self, filter_: Filter) -> list[Arm] | None:
         """The arms of a filter; none where one walk through all rows does as well."""
         arms = find_arms(self.shape, filter_, self.weigh)
-        if arms and len(arms) > MOST_ARMS:
+        if arms and (len(arms) > MOST_ARMS or not is_short(arms)):
             return None
         if arms and any(arm.rank == ENDS for arm in arms) and self.weigh(arms, GATHERED) >= GATHERED:
             return None

@@ -18,6 +18,7 @@ from policy_service.store import context
 from policy_service.store.failures import translated
 from policy_service.store.powers import SCHEMA
 from policy_service.store.sessions import TenantSession
+from policy_service.store.statements import Statements
 
 _OPTIONS = f"-c search_path={SCHEMA},pg_temp -c idle_in_transaction_session_timeout=60000 -c lock_timeout=5000"
 _PATIENCE = "-c statement_timeout=30000"
@@ -60,7 +61,7 @@ def make_engine(url: URL, *, patient: bool = False) -> Engine:
         hide_parameters=True,
     )
     event.listen(engine, "checkin", _forget_isolation)
-    return engine
+    return engine.execution_options(compiled_cache=Statements())
 
 
 def _forget_isolation(driver: Any, _: object) -> None:

@@ -14,13 +14,13 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine
-from sqlalchemy.util import LRUCache
 from sqlcipher3 import dbapi2
 
 from policy_service.errors import NoKey
 from policy_service.store.authorizer import authorize
 from policy_service.store.data_keys import DataKey
 from policy_service.store.failures import explain
+from policy_service.store.statements import Statements
 
 BUSY_SECONDS = 5.0
 # a statement of a reader that takes longer is ended, as on PostgreSQL; it is looked at each so many steps of SQLite
@@ -170,7 +170,7 @@ _PATTERN = create_engine(
     json_deserializer=orjson.loads,
 )
 _PATTERN.connect().close()  # the dialect learns what its SQLite can
-_COMPILED: LRUCache[Any, Any] = LRUCache(1_000)
+_COMPILED = Statements()
 
 
 def _make_engine(creator: Callable[[], Any], size: int) -> Engine:

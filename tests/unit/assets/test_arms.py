@@ -7,6 +7,7 @@ import pytest
 from policy_service.assets.arms import Arm, find_arms, split
 from policy_service.assets.columns import Shape
 from policy_service.assets.leads import lead
+from policy_service.assets.looks import Look
 from policy_service.model import Uid
 from policy_service.policy.residual.filter import (
     EVERY,
@@ -89,6 +90,19 @@ def test_an_arm_for_each_value_unless_they_are_many() -> None:
     assert [len(str(arm.lead).split("Team")) for arm in split(arms)] == [2, 2, 2, 2]  # type: ignore[arg-type]
     many = [Arm(some("team", *(Uid("Team", str(number)) for number in range(33))), 1)]
     assert split(many) == many
+
+
+def test_arms_that_repeat_much_are_none() -> None:
+    """Each has all that it looks at beside its lead, and people write both: a statement of both multiplied takes
+    seconds to make."""
+    long = any_of(*(is_("other", str(number)) for number in range(200)))
+    values = Is("in", Field(("attribute", "zone"), "text"), tuple(map(constant, ("a", "b", "c"))))
+    alternatives = any_of(*(all_of(is_("zone", str(number)), is_("other", str(number)), long) for number in range(3)))
+    for shape, filter_ in ((ENTITIES, alternatives), (RELATIONSHIPS, End("to", alternatives))):
+        assert Look(None, "acme", shape, None, None).find_arms(filter_) is None  # type: ignore[arg-type]
+    (arm,) = find_arms(ENTITIES, all_of(values, long), never) or ()
+    assert split([arm]) == [arm]
+    assert len(split([arm._replace(rest=OTHER)])) == 3
 
 
 @pytest.mark.parametrize(
