@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, Text, literal, select, tuple_
 
 from policy_service.assets.arms import SPLIT, split
-from policy_service.assets.asset import Asset
+from policy_service.assets.asset import Asset, Kind
 from policy_service.assets.looks import GATHERED, Look, Window
 from policy_service.assets.restricted import Sealing
 from policy_service.assets.rows import COLUMNS, read_row
@@ -55,6 +55,10 @@ _COLUMNS: Mapping[str, str] = {
     "_type": "type",
 }
 
+# made once: to name all columns takes as long as to read a page
+_ROWS: Mapping[Kind, Select[Any]] = {kind: select(*columns) for kind, columns in COLUMNS.items()}
+_CERTAIN = literal(True).label("certain")
+
 
 def read_page(
     look: Look, sealing: Sealing, filter_: Filter, order: Order, after: Place | None, limit: int
@@ -63,9 +67,7 @@ def read_page(
     upper, lower = bound(filter_, upper=True), bound(filter_, upper=False)
     if upper == NONE or limit < 1:
         return []
-    chosen = select(
-        *COLUMNS[look.shape.kind], (literal(True) if upper == lower else look.where(lower)).label("certain")
-    )
+    chosen = _ROWS[look.shape.kind].add_columns(_CERTAIN if upper == lower else look.where(lower).label("certain"))
     if order.by == "_id":
         statements = [_by_id(look, chosen, upper, Window(limit, after.id if after else None, order.descending))]
     else:
