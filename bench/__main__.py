@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import bundles, in_process, over_http, store
+from bench import bundles, filters, in_process, over_http, store
 from bench.timing import Row
 
 PARTS: dict[str, Callable[[], Iterable[Row]]] = {
@@ -16,6 +16,7 @@ PARTS: dict[str, Callable[[], Iterable[Row]]] = {
     "Over HTTP": over_http.rows,
     "Bundles": bundles.rows,
     "Store": store.rows,
+    "Filters": filters.rows,
 }
 
 
