@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, cast
 
 import orjson
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, not_, select
 
 from policy_service.assets.arms import ONE, Arm, split
+from policy_service.assets.cells import LEADING
 from policy_service.assets.elements import CLASS, scalar_name, set_name
 from policy_service.assets.looks import Look
 from policy_service.assets.members import TAG
 from policy_service.model import Value
-from policy_service.policy.residual.filter import EVERY, NONE, Filter, all_of, none_of
+from policy_service.policy.residual.filter import EVERY, NONE, Filter
 from policy_service.policy.stored_values import decode
 from policy_service.store.tables import ElementRow, RelationshipRow
 
@@ -25,32 +25,39 @@ def count_rows(look: Look, filter_: Filter) -> int:
     """How many rows a filter is true of, in which nothing is opaque."""
     if filter_ == NONE:
         return 0
-    arms = _find_arms(look, filter_)
-    if arms is None:
-        counted = select(func.count()).select_from(look.table).where(*look.there(), look.where(filter_))
-        return look.session.scalar(counted) or 0
-    counts = [_count(look.gather(apart)).scalar_subquery() for apart in _part(arms)]
+    arms = look.find_arms(filter_)
+    if arms is not None:
+        arms = split(arms)
+        if sum(arm.rank > ONE for arm in arms) < 2:
+            return _count(look, *_part(look, arms))
+        found = _count(look, look.gather(arms).limit(_GATHERED))
+        if found < _GATHERED:
+            return found
+        if not _is_most(look):
+            return _count(look, look.gather(arms))
+    return look.session.scalar(select(func.count()).where(*look.there(), look.where(filter_))) or 0
+
+
+def _count(look: Look, *ids: Any) -> int:
+    counts = [select(func.count()).select_from(each.subquery()).scalar_subquery() for each in ids]
     return sum(look.session.execute(select(*counts)).one())
 
 
-def _count(ids: Any) -> Select[Any]:
-    return select(func.count()).select_from(ids.subquery())
+def _part(look: Look, arms: list[Arm]) -> list[Any]:
+    """Statements for the ids of arms, no id in two of them: an entity, and what is below it, are told apart by the
+    entity, and not by each of the many."""
+    many, few = [arm for arm in arms if arm.rank > ONE], [arm for arm in arms if arm.rank == ONE]
+    if not many or not few or not look.is_covered(many[0]) or look.name_elements(many[0].lead) is None:
+        return [look.gather(arms)]
+    led, ids = look.gather(many), look.gather(few).subquery()
+    is_led = led.where(LEADING.id == ids.c.id).correlate(ids).exists()
+    return [led, select(ids.c.id).where(not_(is_led))]
 
 
-def _part(arms: list[Arm]) -> Iterator[list[Arm]]:
-    """The arms in parts that have no row in common, as far as that can be said of them by little.
-
-    What is below one entity, or that entity: of many rows each would be told from the one.
-    """
-    many = [arm for arm in arms if arm.rank > ONE]
-    if len(many) != 1:
-        yield arms
-        return
-    yield many
-    few = [arm for arm in arms if arm.rank == ONE]
-    if few:
-        others = none_of(all_of(many[0].lead, many[0].rest))
-        yield [arm._replace(rest=all_of(arm.rest, others)) for arm in few]
+def _is_most(look: Look) -> bool:
+    """Whether so many as are gathered at most are a good share of all."""
+    all_ = select(look.table.id).where(*look.there()).limit(_GATHERED * _SHARE)
+    return _count(look, all_) < _GATHERED * _SHARE
 
 
 def count_values(look: Look, filter_: Filter, name: str, most: int) -> list[tuple[Value, int]]:
@@ -98,12 +105,11 @@ def _name_rows(name: str) -> list[str]:
 
 
 def _find_arms(look: Look, filter_: Filter) -> list[Arm] | None:
-    """The arms that are counted; none where one walk through all rows costs less."""
+    """The arms whose rows are gathered; none where one walk through all costs less."""
     arms = look.find_arms(filter_)
     if arms is None:
         return None
-    if sum(arm.rank > ONE for arm in arms) > 1 and look.weigh(arms, _GATHERED) >= _GATHERED:
-        all_ = select(look.table.id).where(*look.there()).limit(_GATHERED * _SHARE)
-        if (look.session.scalar(_count(all_)) or 0) < _GATHERED * _SHARE:
-            return None
+    several = sum(arm.rank > ONE for arm in arms) > 1
+    if several and look.weigh(arms, _GATHERED) >= _GATHERED and _is_most(look):
+        return None
     return split(arms)

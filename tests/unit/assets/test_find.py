@@ -99,6 +99,25 @@ def test_arms_are_the_whole_list(store) -> None:
             check(inventory, "relationship", rows, filter_)
 
 
+def test_an_entity_is_counted_with_what_is_below_it_once(store) -> None:
+    with opened(store) as inventory:
+        top, zone, *hosts = (entity(inventory, f"k{number}", owner=f"o{number}") for number in range(6))
+        for below, above in ((zone, top), (hosts[0], zone), (hosts[1], zone), (hosts[1], top)):
+            relationship(inventory, "host_in_zone", below, above, _key=f"{below.key} in {above.key}")
+        rows = see(inventory, "entity")
+        for filter_, number in (
+            (Below((top.uid,)), 4),
+            (Below((hosts[2].uid,)), 1),
+            # one of the ids is below another
+            (Below((top.uid, zone.uid, hosts[1].uid)), 4),
+            (any_of(Below((zone.uid,)), Is("eq", field("id", kind="text"), constant(hosts[0].id))), 3),
+            (all_of(Below((zone.uid,)), is_("owner", "o1", "o2")), 2),
+            (Below((Uid("ghost", top.id),)), 0),
+        ):
+            assert count(inventory, "entity", filter_) == number, filter_
+            check(inventory, "entity", rows, filter_)
+
+
 def test_pages_joined_are_the_whole_list_in_any_order(store) -> None:
     with opened(store) as inventory:
         for number in range(9):
