@@ -19,6 +19,8 @@ from policy_service.store.tables import ElementRow, RelationshipRow
 
 # where arms have so many rows together and those are half of all or more, one walk through all costs less
 _GATHERED, _SHARE = 200_000, 2
+# elements of as many rows are looked for row by row; of more, those of all rows are walked through
+_LOOKED = 20_000
 
 
 def count_rows(look: Look, filter_: Filter) -> int:
@@ -82,12 +84,14 @@ def count_values(look: Look, filter_: Filter, name: str, most: int) -> list[tupl
     )
     if filter_ != EVERY:
         arms = _find_arms(look, filter_)
+        walked = look.database.hide(id_)
         if arms is None:
-            # of most rows: elements are walked through, and not looked for row by row
             ids = select(look.table.id).where(*look.there(), look.where(filter_))
-            counted = counted.where(look.database.hide(id_).in_(ids))
         else:
-            counted = counted.where(id_.in_(look.gather(arms)))
+            ids = look.gather(arms)
+        if arms is None or (walked is not id_ and look.weigh(arms, _LOOKED) >= _LOOKED):
+            id_ = walked
+        counted = counted.where(id_.in_(ids))
     return [(decode(orjson.loads(whole or text)), number) for text, number, whole in _read(look, counted, value, most)]
 
 
