@@ -85,10 +85,8 @@ def count_values(look: Look, filter_: Filter, name: str, most: int) -> list[tupl
     if filter_ != EVERY:
         arms = _find_arms(look, filter_)
         walked = look.database.hide(id_)
-        if arms is None:
-            ids = select(look.table.id).where(*look.there(), look.where(filter_))
-        else:
-            ids = look.gather(arms)
+        plain = select(look.table.id).where(*look.there(), look.where(filter_))
+        ids = plain if arms is None else look.gather(arms)
         if arms is None or (walked is not id_ and look.weigh(arms, _LOOKED) >= _LOOKED):
             id_ = walked
         counted = counted.where(id_.in_(ids))
