@@ -33,8 +33,8 @@ from policy_service.access.plan import Plan
 from policy_service.access.query import Search
 from policy_service.assets.find import count, facets, find
 from policy_service.assets.inventory import Inventory
-from policy_service.assets.pages import Place as Spot
 from policy_service.assets.rows import COLUMNS, read_row
+from policy_service.assets.sql.pages import Place as Spot
 from policy_service.config import Settings
 from policy_service.model import Caller, Thing, Value
 from policy_service.policy.bundle import Bundle

@@ -11,11 +11,11 @@ from sqlalchemy import Select, select
 from bench.material import gatherer, groups, make_bundle
 from bench.million import FILES
 from bench.timing import Row, cpu_us
-from policy_service.assets.cells import Cells
-from policy_service.assets.conditions import Rows
-from policy_service.assets.leads import shape_of
-from policy_service.assets.sayable import simplify
-from policy_service.assets.sqlite_words import Sqlite
+from policy_service.assets.sql.cells import Cells
+from policy_service.assets.sql.conditions import Rows
+from policy_service.assets.sql.leads import shape_of
+from policy_service.assets.sql.sayable import simplify
+from policy_service.assets.sql.sqlite import Sqlite
 from policy_service.model import Act, Request, Thing
 from policy_service.policy.bundle import Bundle
 from policy_service.policy.request import ask

@@ -16,7 +16,7 @@ from policy_service.access.plan import Plan
 from policy_service.access.query import Search, require_facets
 from policy_service.assets.asset import Asset
 from policy_service.assets.find import count, facets, find, say
-from policy_service.assets.pages import BY_ID
+from policy_service.assets.sql.pages import BY_ID
 from policy_service.model import Value
 from policy_service.policy.residual.filter import NONE, Filter, all_of, bound, find_opaque, none_of
 from policy_service.policy.stored_values import decode, encode, write_json

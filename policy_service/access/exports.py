@@ -15,7 +15,7 @@ from policy_service.access.lists import collect
 from policy_service.access.plan import Plan
 from policy_service.access.query import Search
 from policy_service.assets.asset import Asset
-from policy_service.assets.pages import BY_ID, Place
+from policy_service.assets.sql.pages import BY_ID, Place
 from policy_service.errors import Conflict
 
 _PAGE = 1_000

@@ -14,7 +14,7 @@ from policy_service.access.plan import Plan
 from policy_service.access.query import Search
 from policy_service.assets.asset import Asset
 from policy_service.assets.find import find
-from policy_service.assets.pages import BY_ID, Found, Order, Place
+from policy_service.assets.sql.pages import BY_ID, Found, Order, Place
 from policy_service.errors import Forbidden
 from policy_service.policy.residual.filter import EVERY
 

@@ -15,7 +15,7 @@ from policy_service.access.matching import matches
 from policy_service.access.query import Search
 from policy_service.access.sight import Sight
 from policy_service.assets.asset import Asset, Kind
-from policy_service.assets.pages import Found
+from policy_service.assets.sql.pages import Found
 from policy_service.policy.residual.filter import (
     EVERY,
     NONE,

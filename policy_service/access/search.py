@@ -23,7 +23,7 @@ from policy_service.access.plan import FEW
 from policy_service.assets.asset import Kind
 from policy_service.assets.find import find
 from policy_service.assets.inventory import Inventory
-from policy_service.assets.pages import Place
+from policy_service.assets.sql.pages import Place
 from policy_service.audit.list_records import record_list
 from policy_service.model import Act, Caller, Entity, Request, Thing, Uid, Value
 from policy_service.policy.bundle import Bundle

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from policy_service.access.authorize import Service, describe
 from policy_service.access.doubts import find_doubt
 from policy_service.access.facts import StoredFacts, now
-from policy_service.assets.plain_sql import Dialect, narrow, write
+from policy_service.assets.sql.plain_sql import Dialect, narrow, write
 from policy_service.assets.types import find_types
 from policy_service.audit.list_records import record_list
 from policy_service.model import Caller, Request, Uid

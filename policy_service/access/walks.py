@@ -14,7 +14,7 @@ from policy_service.access.sight import find
 from policy_service.assets import walk
 from policy_service.assets.asset import Asset
 from policy_service.assets.find import find as find_rows
-from policy_service.assets.pages import BY_ID
+from policy_service.assets.sql.pages import BY_ID
 from policy_service.assets.walk import Follow, Step, Way
 from policy_service.errors import RequestError
 from policy_service.policy.residual.filter import Filter, all_of

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from policy_service.assets.facts import can_be_stored
 from policy_service.assets.inventory import Inventory
-from policy_service.assets.looks import Look
+from policy_service.assets.sql.looks import Look
 from policy_service.model import Uid
 from policy_service.policy.names import cedar_type
 from policy_service.policy.residual.filter import Below

@@ -11,16 +11,16 @@ from dataclasses import replace
 
 from policy_service.assets.asset import Kind
 from policy_service.assets.below import MOST_BELOW, below
-from policy_service.assets.columns import Document, Shape
-from policy_service.assets.counts import count_rows, count_values
-from policy_service.assets.databases import Database
 from policy_service.assets.inventory import Inventory
 from policy_service.assets.kinds import find_kinds
-from policy_service.assets.looks import Look
-from policy_service.assets.pages import BY_ID, Found, Order, Place, read_page
-from policy_service.assets.postgresql_words import Postgresql
-from policy_service.assets.sayable import find_fields, simplify
-from policy_service.assets.sqlite_words import Sqlite
+from policy_service.assets.sql.columns import Document, Shape
+from policy_service.assets.sql.counts import count_rows, count_values
+from policy_service.assets.sql.databases import Database
+from policy_service.assets.sql.looks import Look
+from policy_service.assets.sql.pages import BY_ID, Found, Order, Place, read_page
+from policy_service.assets.sql.postgresql import Postgresql
+from policy_service.assets.sql.sayable import find_fields, simplify
+from policy_service.assets.sql.sqlite import Sqlite
 from policy_service.model import Value
 from policy_service.policy.residual.filter import All, Below, End, Filter, Not, Opaque, Some, bound
 

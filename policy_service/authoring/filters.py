@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from policy_service.access.facts import fetch, now
 from policy_service.assets.asset import Kind
-from policy_service.assets.leads import SCANS, lead, shape_of
-from policy_service.assets.sayable import simplify
+from policy_service.assets.sql.leads import SCANS, lead, shape_of
+from policy_service.assets.sql.sayable import simplify
 from policy_service.authoring.subjects import Subject, find_subjects
 from policy_service.model import Act, Entity, Extension, Policy, Request, Thing, Uid, Value
 from policy_service.policy.bundle import Bundle

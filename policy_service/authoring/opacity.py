@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from policy_service.assets.columns import Document, Shape
 from policy_service.assets.kinds import SEALED, Names
-from policy_service.assets.leads import shape_of
-from policy_service.assets.sayable import find_fields, simplify
+from policy_service.assets.sql.columns import Document, Shape
+from policy_service.assets.sql.leads import shape_of
+from policy_service.assets.sql.sayable import find_fields, simplify
 from policy_service.model import Effect, Entity, Uid, Value
 from policy_service.policy.bundle import Bundle
 from policy_service.policy.evaluate import World

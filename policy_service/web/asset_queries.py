@@ -11,7 +11,7 @@ from policy_service.access.authorize import Service
 from policy_service.access.enforce import Asker
 from policy_service.access.query import Search, read_facets, read_number, read_search, read_sort, read_text
 from policy_service.assets.asset import Asset, render
-from policy_service.assets.pages import Order
+from policy_service.assets.sql.pages import Order
 from policy_service.assets.walk import Step, Way
 from policy_service.errors import PolicyServiceError
 from policy_service.policy.names import request_type

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from policy_service.assets.plain_sql import DIALECTS
+from policy_service.assets.sql.plain_sql import DIALECTS
 from policy_service.web.schemas import CONTEXT, OPEN, Schema, describe, describe_text, refer
 from policy_service.web.searching import FORMS, LARGEST_LIMIT, ROLES
 

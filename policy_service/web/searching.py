@@ -13,7 +13,7 @@ import orjson
 
 from policy_service.access.search import Role
 from policy_service.access.search_filters import Form
-from policy_service.assets.plain_sql import DIALECTS, Dialect
+from policy_service.assets.sql.plain_sql import DIALECTS, Dialect
 from policy_service.errors import RequestError
 from policy_service.model import Act, Request, Thing
 from policy_service.policy.stored_values import write_json

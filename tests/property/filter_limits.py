@@ -7,7 +7,8 @@ from contextlib import ExitStack, contextmanager
 from types import ModuleType
 from unittest.mock import patch
 
-from policy_service.assets import arms, below, conditions, counts, looks, pages, rows, sayable
+from policy_service.assets import below, rows
+from policy_service.assets.sql import arms, conditions, counts, looks, pages, sayable
 from policy_service.policy.residual import compiler, plan
 from tests.property.filter_draws import Draws
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from policy_service.access import counts
-from policy_service.assets import sayable
+from policy_service.assets.sql import sayable
 from tests.property.asset_searches import FACETS, SORTS, check_facets, draw_search, is_meant, sort
 from tests.unit.access.desks import Desk, entity, relationship
 from tests.unit.access.test_lists import NEARBY, SEES, search

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from policy_service.assets.arms import Arm, find_arms, split
-from policy_service.assets.columns import Shape
-from policy_service.assets.leads import lead
-from policy_service.assets.looks import Look
+from policy_service.assets.sql.arms import Arm, find_arms, split
+from policy_service.assets.sql.columns import Shape
+from policy_service.assets.sql.leads import lead
+from policy_service.assets.sql.looks import Look
 from policy_service.model import Uid
 from policy_service.policy.residual.filter import (
     EVERY,

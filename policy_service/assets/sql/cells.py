@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import Text, case, exists, literal, true
 from sqlalchemy.orm import aliased
 
-from policy_service.assets.columns import Classes, Column, Document, Drawn, Other, Place, Shape
-from policy_service.assets.databases import Condition, Database, Words
 from policy_service.assets.elements import drawn_name
+from policy_service.assets.sql.columns import Classes, Column, Document, Drawn, Other, Place, Shape
+from policy_service.assets.sql.databases import Condition, Database, Words
 from policy_service.policy.residual.filter import Constant, Field
 from policy_service.policy.stored_values import encode_name
 from policy_service.store.tables import ElementRow

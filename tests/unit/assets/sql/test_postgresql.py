@@ -6,7 +6,7 @@ from sqlalchemy import column
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 
-from policy_service.assets.postgresql_words import Postgresql
+from policy_service.assets.sql.postgresql import Postgresql
 
 
 def test_a_text_of_a_document_is_in_the_order_of_its_bytes_whatever_the_locale():

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import Select, and_, func, select, union
 from sqlalchemy.orm import Session
 
-from policy_service.assets.arms import ENDS, Arm, find_arms, is_short
-from policy_service.assets.cells import LEADING, Cells
-from policy_service.assets.columns import Column, Other, Shape, Side
-from policy_service.assets.conditions import Digest, Rows
-from policy_service.assets.databases import Condition, Database
 from policy_service.assets.elements import ancestor_name, write_element
 from policy_service.assets.rows import table_of
+from policy_service.assets.sql.arms import ENDS, Arm, find_arms, is_short
+from policy_service.assets.sql.cells import LEADING, Cells
+from policy_service.assets.sql.columns import Column, Other, Shape, Side
+from policy_service.assets.sql.conditions import Digest, Rows
+from policy_service.assets.sql.databases import Condition, Database
 from policy_service.model import Uid
 from policy_service.policy.residual.filter import EVERY, Below, Constant, Each, End, Field, Filter, Test
 from policy_service.store.tables import NAME_START

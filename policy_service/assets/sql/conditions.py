@@ -1,6 +1,6 @@
 """A filter as a condition of SQL on the rows of a table, or of an alias of it.
 
-What holds in both databases is here, their own words are in `sqlite_words` and `postgresql_words`. A column is NULL
+What holds in both databases is here, their own words are in `sqlite` and `postgresql`. A column is NULL
 where the row has nothing, or nothing of that kind, and a condition that is NULL drops the row. Nothing is put around
 a condition that an index could serve.
 """
@@ -15,11 +15,11 @@ from typing import Any, cast
 from sqlalchemy import BigInteger, Boolean, Exists, Select, Text, and_, exists, false, literal, not_, or_, select, true
 from sqlalchemy.orm import aliased
 
-from policy_service.assets import sets
-from policy_service.assets.cells import Cells
-from policy_service.assets.columns import Other
-from policy_service.assets.databases import Condition, Words, is_canonical
 from policy_service.assets.elements import ancestor_name, write_element
+from policy_service.assets.sql import sets
+from policy_service.assets.sql.cells import Cells
+from policy_service.assets.sql.columns import Other
+from policy_service.assets.sql.databases import Condition, Words, is_canonical
 from policy_service.model import Uid
 from policy_service.policy.names import ESCAPE, cedar_type, request_type
 from policy_service.policy.residual.filter import (

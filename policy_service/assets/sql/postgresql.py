@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from policy_service.assets.databases import Condition, Words, is_canonical, lower
+from policy_service.assets.sql.databases import Condition, Words, is_canonical, lower
 from policy_service.policy.extensions import LARGEST, SMALLEST
 from policy_service.policy.residual.filter import Kind
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import cast
 
-from policy_service.assets.columns import STORED, Classes, Column, Drawn, Other, Shape
+from policy_service.assets.sql.columns import STORED, Classes, Column, Drawn, Other, Shape
 from policy_service.model import Uid
 from policy_service.policy.residual.filter import (
     EVERY,

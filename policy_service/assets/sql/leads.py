@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from policy_service.assets.arms import Lead, find_arms
 from policy_service.assets.asset import Kind
-from policy_service.assets.columns import Document, Shape
 from policy_service.assets.layout import read_wish
 from policy_service.assets.members import TAG
-from policy_service.assets.sayable import find_fields, simplify
+from policy_service.assets.sql.arms import Lead, find_arms
+from policy_service.assets.sql.columns import Document, Shape
+from policy_service.assets.sql.sayable import find_fields, simplify
 from policy_service.policy.bundle import Bundle
 from policy_service.policy.residual.filter import EVERY, NONE, Below, Each, End, Field, Filter, Test, bound
 

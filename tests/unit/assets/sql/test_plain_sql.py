@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
-from policy_service.assets.plain_sql import narrow, write
+from policy_service.assets.sql.plain_sql import narrow, write
 from policy_service.model import Entity, Uid
 from policy_service.policy.residual.filter import (
     Below,

@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import and_, func, not_, select
 
-from policy_service.assets.cells import ELEMENTS, OTHERS, Cells
-from policy_service.assets.columns import Drawn
-from policy_service.assets.databases import Condition, Words
 from policy_service.assets.elements import drawn_name, write_element
+from policy_service.assets.sql.cells import ELEMENTS, OTHERS, Cells
+from policy_service.assets.sql.columns import Drawn
+from policy_service.assets.sql.databases import Condition, Words
 from policy_service.policy.residual.filter import Constant, Field
 
 

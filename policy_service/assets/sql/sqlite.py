@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, FromClause, Integer, Text, case, cast, func, 
 from sqlalchemy.sql.expression import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
-from policy_service.assets.databases import Canonical, Condition, Words, lower
+from policy_service.assets.sql.databases import Canonical, Condition, Words, lower
 from policy_service.policy.residual.filter import Kind
 from policy_service.policy.stored_values import write_json
 

@@ -14,11 +14,11 @@ from sqlalchemy import BigInteger, Boolean, Text, and_, column, false, literal, 
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
-from policy_service.assets.conditions import read_native
-from policy_service.assets.databases import Condition, Database, Words
-from policy_service.assets.postgresql_words import Postgresql
-from policy_service.assets.sayable import find_fields
-from policy_service.assets.sqlite_words import Sqlite
+from policy_service.assets.sql.conditions import read_native
+from policy_service.assets.sql.databases import Condition, Database, Words
+from policy_service.assets.sql.postgresql import Postgresql
+from policy_service.assets.sql.sayable import find_fields
+from policy_service.assets.sql.sqlite import Sqlite
 from policy_service.policy.residual.filter import (
     All,
     Constant,

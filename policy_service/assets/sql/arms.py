@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
-from policy_service.assets.columns import Column, Document, Other, Shape
-from policy_service.assets.conditions import group_ids
-from policy_service.assets.sayable import count_leaves
+from policy_service.assets.sql.columns import Column, Document, Other, Shape
+from policy_service.assets.sql.conditions import group_ids
+from policy_service.assets.sql.sayable import count_leaves
 from policy_service.policy.residual.filter import (
     EVERY,
     All,

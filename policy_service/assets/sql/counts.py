@@ -7,11 +7,11 @@ from typing import Any, cast
 import orjson
 from sqlalchemy import Select, func, not_, select
 
-from policy_service.assets.arms import ONE, Arm, split
-from policy_service.assets.cells import LEADING
 from policy_service.assets.elements import CLASS, scalar_name, set_name
-from policy_service.assets.looks import Look
 from policy_service.assets.members import TAG
+from policy_service.assets.sql.arms import ONE, Arm, split
+from policy_service.assets.sql.cells import LEADING
+from policy_service.assets.sql.looks import Look
 from policy_service.model import Value
 from policy_service.policy.residual.filter import EVERY, NONE, Filter
 from policy_service.policy.stored_values import decode

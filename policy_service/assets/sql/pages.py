@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Select, Text, literal, select, tuple_
 
-from policy_service.assets.arms import SPLIT, split
 from policy_service.assets.asset import Asset, Kind
-from policy_service.assets.looks import GATHERED, Look, Window
 from policy_service.assets.restricted import Sealing
 from policy_service.assets.rows import COLUMNS, read_row
+from policy_service.assets.sql.arms import SPLIT, split
+from policy_service.assets.sql.looks import GATHERED, Look, Window
 from policy_service.policy.residual.filter import NONE, Filter, bound
 from policy_service.store.tables import NAME_START
 
