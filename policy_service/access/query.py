@@ -141,9 +141,17 @@ def read_number(raw: Mapping[str, Any], member: str, default: int, largest: int)
     value = raw.get(member)
     if value is None:
         return default
-    if type(value) is not int or not 1 <= value <= largest:
+    number = read_whole(value)
+    if number is None or not 1 <= number <= largest:
         raise RequestError(f"`{member}` is no whole number from 1 to {largest}")
-    return value
+    return number
+
+
+def read_whole(value: object) -> int | None:
+    """A whole number, none where it is something else: JSON has one kind of numbers, of which `2.0` is 2."""
+    if isinstance(value, Decimal) and value == int(value):
+        return int(value)
+    return value if type(value) is int else None
 
 
 def read_sort(text: str) -> tuple[str, bool]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar, get_args
 
 import orjson
 
+from policy_service.access.query import read_whole
 from policy_service.access.search import Role
 from policy_service.access.search_filters import Form
 from policy_service.assets.sql.plain_sql import DIALECTS, Dialect
@@ -81,11 +82,12 @@ def _read_target(raw: Any, role: str) -> Thing:
 
 
 def _read_page(page: dict[str, Any]) -> tuple[str, int | None]:
-    token, limit = page.get("token"), page.get("limit")
+    token, asked = page.get("token"), page.get("limit")
     if token is not None and type(token) is not str:
         raise RequestError(f"`page.token` is {name_kind(token)}, send the `next_token` of the page before")
-    if limit is not None and (type(limit) is not int or limit < 0):
-        raise RequestError(f"`page.limit` is {quote(limit)}, send a whole number from 0 on")
+    limit = read_whole(asked)
+    if asked is not None and (limit is None or limit < 0):
+        raise RequestError(f"`page.limit` is {quote(asked)}, send a whole number from 0 on")
     read_object(page, "properties")
     # none in particular is as many as there are, within what one answer holds (§8.2.1 allows 0 and leaves it open)
     return token or "", min(limit, LARGEST_LIMIT) if limit else None

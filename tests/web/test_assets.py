@@ -191,7 +191,7 @@ def test_what_is_answered_is_what_the_document_says(asked: Asked) -> None:
     check(between, "Relationship")
     check(asked.send("ada", "GET", "/entities?limit=1"), "EntityList")
     check(asked.send("ada", "GET", "/relationships"), "RelationshipList")
-    check(asked.send("ada", "POST", "/entities:search", {"limit": 1}), "EntityList")
+    check(asked.send("ada", "POST", "/entities:search", {"limit": 1.0}), "EntityList")
     check(asked.send("ada", "POST", "/relationships:search", {"type": "knows"}), "RelationshipList")
     check(asked.send("ada", "POST", "/entities:count", {"text": "doc"}), "Count")
     check(asked.send("ada", "POST", "/relationships:facets", {"facets": ["type", "class"]}), "Facets")

@@ -156,6 +156,12 @@ def test_properties_of_what_is_searched_for_are_those_of_every_candidate(client:
     assert len(find(client, "subject", body).json["results"]) == 5
 
 
+def test_a_limit_is_a_number_however_it_is_written(client: Client) -> None:
+    whole, point = (find(client, "resource", {**SEARCHES["resource"], "page": {"limit": limit}}) for limit in (2, 2.0))
+    assert len(whole.json["results"]) == 2
+    assert point.json["results"] == whole.json["results"]
+
+
 @pytest.mark.parametrize(
     ("role", "change", "names"),
     [
@@ -168,6 +174,7 @@ def test_properties_of_what_is_searched_for_are_those_of_every_candidate(client:
         ("resource", {"page": []}, "`page`"),
         ("resource", {"page": {"limit": -1}}, "`page.limit`"),
         ("resource", {"page": {"limit": True}}, "`page.limit`"),
+        ("resource", {"page": {"limit": 1.5}}, "`page.limit`"),
         ("resource", {"page": {"token": 1}}, "`page.token`"),
         ("resource", {"options": {"filter": "cobol"}}, "`options.filter`"),
         ("action", {"options": {"filter": "sql"}}, "`options.filter`"),
