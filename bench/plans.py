@@ -31,6 +31,7 @@ _CONDITIONS = (
     'context.channel == "web" && resource.labels.contains("label {0}") && resource.level < {0}',
 )
 _FRESH = 5
+_SQLITE = Sqlite()
 
 
 def rows() -> Iterator[Row]:
@@ -75,7 +76,7 @@ def plan(bundle: Bundle) -> Filter:
 
 def say(bundle: Bundle, filter_: Filter) -> Select[Any]:
     """A statement with the filter as its condition."""
-    rows = Rows(Cells(Sqlite(), "bench", shape_of(bundle, "entity"), EntityRow), lambda *_: ())
+    rows = Rows(Cells(_SQLITE, "bench", shape_of(bundle, "entity"), EntityRow), lambda *_: ())
     return select(EntityRow.id).where(rows.where(filter_))
 
 

@@ -14,14 +14,15 @@ from policy_service.assets.sql.columns import Classes, Column, Document, Drawn, 
 from policy_service.assets.sql.databases import Condition, Database, Words
 from policy_service.policy.residual.filter import Constant, Field
 from policy_service.policy.stored_values import encode_name
-from policy_service.store.tables import ElementRow
+from policy_service.store.tables import ElementRow, EntityRow
 
 # rows of elements under names of their own: those that a look starts from, those of a set in a condition, and those of
-# the set that it is held against. Each is in a part of a statement of its own, so that all parts can have the same;
-# made anew for each part they would take longer than the statement
+# the set that it is held against; and the entities at the ends of relationships. Each is in a part of a statement of
+# its own, so that all parts can have the same; made anew for each part they would take longer than the statement
 LEADING: Any = aliased(ElementRow)
 ELEMENTS: Any = aliased(ElementRow)
 OTHERS: Any = aliased(ElementRow)
+ENDS: Any = aliased(EntityRow)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from dataclasses import field as member
 from typing import Literal, NamedTuple, TypeAlias
 
 from policy_service.assets.asset import Kind as AssetKind
@@ -81,8 +82,16 @@ class Shape:
     drawn: frozenset[str] = frozenset()
     indexed: frozenset[str] = frozenset()
     generation: int = 0
-    kinds: Names | None = None
+    kinds: Names | None = member(default=None, hash=False)
     ends: Shape | None = None
+
+    def narrow(self, fields: Sequence[Field]) -> Shape:
+        """The form of rows as far as these fields of the rows themselves go."""
+        if self.kinds is None:
+            return replace(self, ends=None)
+        places = (self.locate(field.path) for field in fields)
+        keys = [(place.root, place.names[0]) for place in places if isinstance(place, Document)]
+        return replace(self, kinds={key: self.kinds.get(key, 0) for key in keys}, ends=None)
 
     def locate(self, path: tuple[str, ...]) -> Place | None:
         """Where the value at a path of a row is; none where no row has any."""

@@ -8,18 +8,19 @@ a condition that an index could serve.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, cast
 
 from sqlalchemy import BigInteger, Boolean, Exists, Select, Text, and_, exists, false, literal, not_, or_, select, true
-from sqlalchemy.orm import aliased
 
 from policy_service.assets.elements import ancestor_name, write_element
 from policy_service.assets.sql import sets
-from policy_service.assets.sql.cells import Cells
+from policy_service.assets.sql.cells import ENDS, Cells
 from policy_service.assets.sql.columns import Other
 from policy_service.assets.sql.databases import Condition, Words, is_canonical
+from policy_service.assets.sql.sayable import find_fields
 from policy_service.model import Uid
 from policy_service.policy.names import ESCAPE, cedar_type, request_type
 from policy_service.policy.residual.filter import (
@@ -37,10 +38,12 @@ from policy_service.policy.residual.filter import (
 )
 from policy_service.policy.residual.operators import BELOW, SETS, SUMS, TESTS
 from policy_service.policy.stored_values import encode_name
-from policy_service.store.tables import BlindRow, ElementRow, EntityRow
+from policy_service.store.tables import BlindRow, ElementRow
 
 # SQLite takes expressions 1,000 levels deep, and a chain of n terms has n
 _CHAIN = 200
+# conditions kept for the next time, some 10 KB each; one of more values, or longer ones, is made each time
+_KEPT, _VALUES, _LENGTH = 4_096, 16, 500
 
 _PATTERNS = frozenset({"like", "starts", "holds"})
 _EQUAL = frozenset({"eq", "in"})
@@ -67,6 +70,15 @@ class Rows:
         return fold(filter_, self._leaf, _every, _some, _no)
 
     def _leaf(self, leaf: Leaf) -> Condition:
+        if isinstance(leaf, End):
+            return self._end(Other(leaf.side), leaf.part)
+        fields = tuple(find_fields(leaf))
+        if any(map(self.cells.shape.is_sealed, fields)) or not _is_short(leaf):
+            return self.make(leaf)
+        return _keep(replace(self.cells, shape=self.cells.shape.narrow(fields)), leaf)
+
+    def make(self, leaf: Leaf) -> Condition:
+        """A condition that was not made before; of what is at an end of a relationship there is none."""
         match leaf:
             case Test("has", Field() as field):
                 return self.cells.has(field)
@@ -78,8 +90,6 @@ class Rows:
                 return cast(Condition, SETS[op].sql(self, field, other))
             case Below(uids):
                 return cast(Condition, BELOW.sql(self, None, uids))
-            case End(side, part):
-                return self._end(Other(side), part)
         raise ValueError(f"what is opaque is no condition of SQL: {leaf}")
 
     def _test(self, op: str, left: Term, right: Any) -> Condition:
@@ -135,7 +145,7 @@ class Rows:
     def _end(self, other: Other, part: Filter) -> Condition:
         """The entity at an end is stored, and the filter is true of it."""
         assert self.cells.shape.ends is not None, "only relationships have ends"  # noqa: S101
-        entity: Any = aliased(EntityRow)
+        entity = ENDS
         database, account = self.cells.database, self.cells.account
         type_, id_ = self.cells.end(other)
         there = entity.account_id == account, entity.id == id_, entity.deleted.is_(False)
@@ -199,6 +209,41 @@ class Rows:
     def total(self, op: str, left: Words, right: Words) -> Words:
         """`+`, `-` or `*` of two Longs, NULL where 64 bits don't hold it."""
         return self.cells.database.total(op, left, right)
+
+
+@lru_cache(_KEPT)
+def _keep(cells: Cells, leaf: Leaf) -> Condition:
+    """To make a condition takes longer than to look it up: the same of policies are in all that someone asks.
+
+    It goes by nothing but these: of what is sealed, by keys that change, nothing is kept.
+    """
+    return Rows(cells, _refuse_digest).make(leaf)
+
+
+def _refuse_digest(name: str, _text: str) -> Sequence[bytes]:
+    raise ValueError(f"a condition on `{name}`, which is sealed, is not to be kept")
+
+
+def _is_short(leaf: Leaf) -> bool:
+    match leaf:
+        case Test(_, left, right):
+            parts: Sequence[object] = (left, *right) if isinstance(right, tuple) else (left, right)
+        case Each(_, _, tuple(parts)) | Below(parts):
+            pass
+        case _:
+            return True
+    return len(parts) <= _VALUES and sum(map(_measure, parts)) <= _LENGTH
+
+
+def _measure(part: object) -> int:
+    match part:
+        case Constant(_, text) | str(text):
+            return len(text)
+        case Uid(type_, id_):
+            return len(type_) + len(id_)
+        case Sum(_, left, right):
+            return _measure(left) + _measure(right)
+    return 0
 
 
 def read_native(constant: Constant) -> Any:

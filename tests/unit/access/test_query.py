@@ -152,7 +152,8 @@ def test_a_where_has_limits() -> None:
 def test_numbers_and_facets() -> None:
     assert read_number({}, "limit", 100, 1_000) == 100
     assert read_number({"limit": 7}, "limit", 100, 1_000) == 7
-    for wrong in (0, 1_001, "7", True, 1.5, Decimal(1)):
+    assert read_number({"limit": Decimal("7.0")}, "limit", 100, 1_000) == 7
+    for wrong in (0, 1_001, "7", True, Decimal("1.5"), Decimal("1e300")):
         with pytest.raises(RequestError, match="from 1 to 1000"):
             read_number({"limit": wrong}, "limit", 100, 1_000)
     assert read_facets({"facets": ["type", "tag.env", "type"]}) == ("type", "tag.env")
