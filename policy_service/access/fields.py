@@ -6,9 +6,9 @@ What is hidden is as if it were not there: in what is read, in what conditions f
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from policy_service.access.enforce import Judge
+from policy_service.access.enforce import READ, Judge
 from policy_service.assets.asset import Asset, etag
 from policy_service.assets.properties import Hides, nothing, without
 from policy_service.model import Act, Entity, Policy, Request, Uid
@@ -16,21 +16,20 @@ from policy_service.policy.hiding import READ_PROPERTY, hider, hiding, is_hidden
 from policy_service.policy.request import ask
 from policy_service.policy.residual.asked import ANY, Asked
 from policy_service.policy.residual.denying import find_denying
-from policy_service.policy.residual.filter import NONE, Filter, all_of
+from policy_service.policy.residual.filter import NONE, Filter, all_of, find_opaque
 from policy_service.policy.residual.plan import forbidding
+
+# forbids, each with the rows on which it certainly hides nothing
+_Forbids: TypeAlias = tuple[tuple[Policy, Filter], ...]
 
 
 class _Open(NamedTuple):
-    """The forbids that can hide something, each with the rows on which it certainly does not, and how old that is."""
+    """The forbids that can hide something of any row, those that can of one that may be read, and how old that is."""
 
     asked: Asked
-    forbids: tuple[tuple[Policy, Filter], ...]
+    forbids: _Forbids
+    of_readable: _Forbids
     changes: int
-
-    @property
-    def of_all(self) -> tuple[Policy, ...] | None:
-        """The forbids that hide something of every row; none where rows have to be looked at."""
-        return tuple(policy for policy, _ in self.forbids) if all(rows == NONE for _, rows in self.forbids) else None
 
 
 class Veil:
@@ -41,17 +40,18 @@ class Veil:
         self._open: _Open | None = None
 
     def visible(self, name: str) -> Filter:
-        """The rows of which the subject may see a property, by the name that the API has for it.
+        """Of the rows that the subject may read those of which it may see a property, by the name that the API has.
 
         What can't be said of rows is opaque: `redact` tells.
         """
-        return all_of(*(rows for policy, rows in self._ask().forbids if is_hidden(policy.hides, name)))
+        return all_of(*(rows for policy, rows in self._ask().of_readable if is_hidden(policy.hides, name)))
 
     def redact(self, assets: Sequence[Asset]) -> list[Asset]:
         """The assets, which are stored and the subject may read, without what is hidden from it."""
-        if not self._ask().forbids:
+        forbids = self._ask().of_readable
+        if not forbids:
             return list(assets)
-        return [without(asset, hides) for asset, hides in zip(assets, self.of_stored(assets), strict=True)]
+        return [without(asset, hides) for asset, hides in zip(assets, self._tell(assets, forbids), strict=True)]
 
     def tag(self, redacted: Asset) -> str:
         """The `ETag` of what the subject sees of an asset."""
@@ -59,11 +59,14 @@ class Veil:
 
     def of_stored(self, assets: Sequence[Asset]) -> list[Hides]:
         """What is hidden of each of the assets, which are stored."""
-        of_all = self._ask().of_all
+        return self._tell(assets, self._ask().forbids)
+
+    def _tell(self, assets: Sequence[Asset], forbids: _Forbids) -> list[Hides]:
+        of_all = _find_constant(forbids)
         if of_all is not None:
             return [self._hides(of_all)] * len(assets)
         self._judge.learn(assets)
-        return [self._hides(policies) for policies in self._find([asset.uid for asset in assets])]
+        return [self._hides(policies) for policies in self._find([asset.uid for asset in assets], forbids)]
 
     def of_state(self, asset: Asset, state: Entity) -> Hides:
         """What would be hidden of an asset if it were in this state.
@@ -72,28 +75,42 @@ class Veil:
         """
         asked = self._ask()
         if asset.uid == asked.asked.known.uid:
-            (now,), (then,) = self._find([asset.uid]), self._find([asset.uid], {asset.uid: state}, exact=True)
+            (now,) = self._find([asset.uid], asked.forbids)
+            (then,) = self._find([asset.uid], asked.forbids, {asset.uid: state}, exact=True)
             return self._hides((*now, *then))
         # what was asked of any row knows others as they are stored
         exact = asset.uid in asked.asked.entities
-        if asked.of_all is not None and not exact:
-            return self._hides(asked.of_all)
-        (policies,) = self._find([asset.uid], {asset.uid: state}, exact=exact)
+        of_all = _find_constant(asked.forbids)
+        if of_all is not None and not exact:
+            return self._hides(of_all)
+        (policies,) = self._find([asset.uid], asked.forbids, {asset.uid: state}, exact=exact)
         return self._hides(policies)
 
     def _ask(self) -> _Open:
         judge = self._judge
         if self._open is None or self._open.changes != judge.changes:
-            question = ask(Request(judge.subject, Act(READ_PROPERTY), ANY))
-            asked = judge.gatherer().gather_open(question, drawn=judge.inventory.layout.drawn)
-            self._open = _Open(asked, forbidding(judge.bundle, asked), judge.changes)
+            asked = self._ask_open(READ_PROPERTY)
+            forbids = forbidding(judge.bundle, asked)
+            # one that spares the same rows of being read hides nothing of what may be read: it would deny that too
+            spared = dict(forbidding(judge.bundle, self._ask_open(READ))) if forbids else {}
+            of_readable = tuple((policy, rows) for policy, rows in forbids if not _is_same(spared.get(policy), rows))
+            self._open = _Open(asked, forbids, of_readable, judge.changes)
         return self._open
 
+    def _ask_open(self, action: str) -> Asked:
+        question = ask(Request(self._judge.subject, Act(action), ANY))
+        return self._judge.gatherer().gather_open(question, drawn=self._judge.inventory.layout.drawn)
+
     def _find(
-        self, things: Sequence[Uid], states: Mapping[Uid, Entity] | None = None, *, exact: bool = False
+        self,
+        things: Sequence[Uid],
+        forbids: _Forbids,
+        states: Mapping[Uid, Entity] | None = None,
+        *,
+        exact: bool = False,
     ) -> list[tuple[Policy, ...]]:
         """The forbids that hide something of each thing; decided where that can't be said of rows, or is asked."""
-        judge, forbids = self._judge, self._ask().forbids
+        judge = self._judge
         gatherer = judge.gatherer(states or {})
         gatherer.load(things)
         found = {uid: None if exact else find_denying(forbids, gatherer.see(uid)) for uid in things}
@@ -107,3 +124,13 @@ class Veil:
             return nothing
         self._judge.hidden_by.update((policy.id, None) for policy in policies)
         return hider(patterns_of(policies))
+
+
+def _find_constant(forbids: _Forbids) -> tuple[Policy, ...] | None:
+    """The forbids that hide something of every row; none where rows have to be looked at."""
+    return tuple(policy for policy, _ in forbids) if all(rows == NONE for _, rows in forbids) else None
+
+
+def _is_same(one: Filter | None, other: Filter) -> bool:
+    """Whether two filters are of the same rows; of what is opaque nobody knows."""
+    return one == other and next(find_opaque(other), None) is None

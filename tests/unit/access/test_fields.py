@@ -13,6 +13,8 @@ from policy_service.model import Caller, Thing
 from tests.unit.access.desks import Desk, Reply
 from tests.unit.access.veils import BOB, PAY, SECRET, hide, stored
 
+_PROPERTY = 'action == PolicyService::Action::"readProperty"'
+
 
 @pytest.fixture
 def own(desk: Desk) -> Desk:
@@ -61,6 +63,37 @@ def test_a_forbid_that_fails_hides(desk: Desk) -> None:
     id_, open_ = desk.make("web-1", salary=1), desk.make("web-2", salary=1, secret=False)
     assert "salary" not in desk.ask("bob", "GET", f"/entities/{id_}").json
     assert desk.ask("bob", "GET", f"/entities/{open_}").json["salary"] == 1
+
+
+def test_a_forbid_of_whatever_is_done_hides_nothing_of_what_it_lets_be_read(desk: Desk) -> None:
+    secret = 'forbid(principal == user::"bob", action, resource) when { resource has secret && resource.secret };\n'
+    desk.write_files({"own.cedar": BOB + secret})
+    desk.make("web-1", displayName="b", secret=True)
+    desk.make("web-2", displayName="a", secret=False)
+    listed = desk.ask("bob", "GET", "/entities", query="sort=displayName").json["items"]
+    assert [(item["_key"], item["displayName"], item["secret"]) for item in listed] == [("web-2", "a", False)]
+
+
+@pytest.mark.parametrize(
+    ("action", "condition"),
+    [
+        ("action", f"when {{ {_PROPERTY} }}"),
+        ("action", f"when {{ resource.size == 1 || {_PROPERTY} }}"),
+        # what is opaque may be another thing of each action
+        (
+            "action",
+            f'when {{ ip(resource.address).isInRange(ip(if {_PROPERTY} then "127.0.0.0/8" else "10.0.0.0/8")) }}',
+        ),
+        (_PROPERTY, "when { resource.size == 2 }"),
+    ],
+)
+def test_a_forbid_that_spares_others_of_being_read_hides(desk: Desk, action: str, condition: str) -> None:
+    desk.write_files({"own.cedar": f'{BOB}forbid(principal == user::"bob", {action}, resource) {condition};'})
+    id_ = desk.make("web-1", displayName="b", size=2, address="127.0.0.1")
+    (item,) = desk.ask("bob", "GET", "/entities").json["items"]
+    assert (item["_id"], item["displayName"]) == (id_, None)
+    assert "size" not in desk.ask("bob", "GET", f"/entities/{id_}").json
+    assert desk.ask("bob", "GET", "/entities", query="sort=displayName").status == 403
 
 
 def test_no_permit_is_needed_to_see_a_property(desk: Desk) -> None:
