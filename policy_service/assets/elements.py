@@ -78,6 +78,11 @@ def make_element(name: str, value: Value) -> Element:
     return _make(name, encode(value))
 
 
+def is_digest(value: str) -> bool:
+    """Whether the value of a row is the digest of one that is long."""
+    return value.startswith(_DIGEST)
+
+
 @lru_cache(8_192)
 def read_uid(text: str) -> Uid:
     """The entity that a row of a drawn attribute, an ancestor or a parent tells of: of its `whole` or `value`."""

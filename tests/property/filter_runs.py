@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from policy_service.assets.circles import is_circular
 from policy_service.assets.inventory import Inventory, open_inventory
 from policy_service.assets.rebuilding import Progress, rebuild
 from policy_service.model import Uid
@@ -161,7 +162,7 @@ class Run:
         """Ask of what is stored now, or once more what was asked of it before it was changed; what was asked."""
         with self.open(bare_bundle(world)) as inventory:
             stored = filter_store.read(inventory)
-            if inventory.layout.circular:
+            if is_circular(inventory):
                 # what files made of relationships after they were written can't be decided on
                 self.tally.counts["circular"] += 1
                 return None

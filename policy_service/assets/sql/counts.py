@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import orjson
-from sqlalchemy import Select, func, not_, select
+from sqlalchemy import func, not_, select
 
-from policy_service.assets.elements import CLASS, scalar_name, set_name
-from policy_service.assets.members import TAG
+from policy_service.assets.elements import is_digest
 from policy_service.assets.sql.arms import ONE, Arm, split
 from policy_service.assets.sql.cells import LEADING
 from policy_service.assets.sql.looks import Look
@@ -62,10 +62,11 @@ def _is_most(look: Look) -> bool:
     return _count(look, all_) < _GATHERED * _SHARE
 
 
-def count_values(look: Look, filter_: Filter, name: str, most: int) -> list[tuple[Value, int]]:
+def count_values(look: Look, filter_: Filter, name: str, names: Sequence[str], most: int) -> list[tuple[Value, int]]:
     """The values of a facet of the rows that a filter is true of, and how many have each, those that most have first.
 
-    `name` is `type`, `class` or a property with rows of elements for its values. No more than `most` values are told.
+    `name` is `type`, `class` or a property with rows of elements for its values, which have one of `names`. No more
+    than `most` values are told.
     """
     if filter_ == NONE or most < 1:
         return []
@@ -76,12 +77,15 @@ def count_values(look: Look, filter_: Filter, name: str, most: int) -> list[tupl
         counted = select(value, func.count()).where(*look.there())
         arms = _find_arms(look, filter_)
         chosen = look.where(filter_) if arms is None else look.table.id.in_(look.gather(arms))
-        return [(text, number) for text, number in _read(look, counted.where(chosen), value, most)]
+        return _read(look, counted.where(chosen), value, most)
+    return _count_elements(look, filter_, names, most) if names else []
+
+
+def _count_elements(look: Look, filter_: Filter, names: Sequence[str], most: int) -> list[tuple[Value, int]]:
+    """The values of rows of elements of these names."""
     value, id_ = ElementRow.value, cast(Any, ElementRow.id)
-    # a long value is there as a digest, and whole beside it
-    counted = select(value, func.count(), func.max(ElementRow.whole)).where(
-        ElementRow.account_id == look.account, ElementRow.name.in_(_name_rows(name))
-    )
+    mine = ElementRow.account_id == look.account, ElementRow.name.in_(names)
+    counted = select(value, func.count()).where(*mine)
     if filter_ != EVERY:
         arms = _find_arms(look, filter_)
         walked = look.database.hide(id_)
@@ -90,20 +94,17 @@ def count_values(look: Look, filter_: Filter, name: str, most: int) -> list[tupl
         if arms is None or (walked is not id_ and look.weigh(arms, _LOOKED) >= _LOOKED):
             id_ = walked
         counted = counted.where(id_.in_(ids))
-    return [(decode(orjson.loads(whole or text)), number) for text, number, whole in _read(look, counted, value, most)]
+    told = _read(look, counted, value, most)
+    # a long value is there as a digest, and whole beside it, where no index has it
+    digests = [text for text, _ in told if is_digest(text)]
+    whole = select(value, func.max(ElementRow.whole)).where(*mine, value.in_(digests)).group_by(value)
+    texts = {row[0]: row[1] for row in look.session.execute(whole)} if digests else {}
+    return [(decode(orjson.loads(texts.get(text, text))), number) for text, number in told]
 
 
-def _read(look: Look, counted: Select[Any], value: Any, most: int) -> list[Any]:
+def _read(look: Look, counted: Any, value: Any, most: int) -> list[tuple[Any, int]]:
     ordered = counted.group_by(value).order_by(func.count().desc(), value).limit(most)
-    return list(look.session.execute(ordered).all())
-
-
-def _name_rows(name: str) -> list[str]:
-    if name == "class":
-        return [CLASS]
-    if name.startswith(TAG):
-        return [scalar_name("tag", name.removeprefix(TAG)), set_name("tag", name.removeprefix(TAG))]
-    return [scalar_name("attribute", name), set_name("attribute", name)]
+    return [(row[0], row[1]) for row in look.session.execute(ordered)]
 
 
 def _find_arms(look: Look, filter_: Filter) -> list[Arm] | None:
