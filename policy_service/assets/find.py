@@ -11,13 +11,12 @@ from dataclasses import replace
 
 from policy_service.assets.asset import Kind
 from policy_service.assets.below import MOST_BELOW, below
-from policy_service.assets.elements import CLASS, Root, scalar_name, set_name
 from policy_service.assets.inventory import Inventory
-from policy_service.assets.kinds import BITS, SEALED, find_kinds
-from policy_service.assets.members import TAG
+from policy_service.assets.kinds import find_kinds
 from policy_service.assets.sql.columns import Document, Shape
-from policy_service.assets.sql.counts import count_rows, count_values
+from policy_service.assets.sql.counts import count_rows
 from policy_service.assets.sql.databases import Database
+from policy_service.assets.sql.facets import count_values, name_rows
 from policy_service.assets.sql.looks import Look
 from policy_service.assets.sql.pages import BY_ID, Found, Order, Place, read_page
 from policy_service.assets.sql.postgresql import Postgresql
@@ -50,7 +49,7 @@ def facets(inventory: Inventory, kind: Kind, filter_: Filter, name: str, limit: 
     many have is in the order of its text.
     """
     look, said = look_at(inventory, kind, filter_)
-    names = list(_name_rows(inventory, name)) if kind == "entity" else []
+    names = list(name_rows(inventory, name)) if kind == "entity" else []
     return count_values(look, bound(said, upper=False), name, names, limit)
 
 
@@ -82,21 +81,6 @@ def _learn(inventory: Inventory, shape: Shape, filter_: Filter) -> Shape:
     places = (shape.locate(field.path) for field in find_fields(filter_))
     names = {place.names[0] for place in places if isinstance(place, Document)}
     return replace(shape, kinds=find_kinds(inventory, shape.kind, names) if names else {}, ends=ends)
-
-
-def _name_rows(inventory: Inventory, facet: str) -> Iterator[str]:
-    """The names of the rows of elements that have the values of a facet of entities."""
-    if facet in {"type", "class"}:
-        yield from [CLASS] if facet == "class" else []
-        return
-    root: Root = "tag" if facet.startswith(TAG) else "attribute"
-    name = facet.removeprefix(TAG)
-    bits = find_kinds(inventory, "entity", [name]).get((root, name), 0)
-    if bits & ~BITS["set"]:
-        yield scalar_name(root, name)
-    # of what was sealed there is no other kind
-    if bits & (BITS["set"] | SEALED):
-        yield set_name(root, name)
 
 
 def _find_ends(filter_: Filter) -> Iterator[Filter]:

@@ -8,7 +8,7 @@ from types import ModuleType
 from unittest.mock import patch
 
 from policy_service.assets import below, rows
-from policy_service.assets.sql import arms, conditions, counts, looks, pages, sayable
+from policy_service.assets.sql import arms, conditions, counts, facets, looks, pages, sayable
 from policy_service.policy.residual import compiler, plan
 from tests.property.filter_draws import Draws
 
@@ -18,6 +18,7 @@ SMALL: tuple[tuple[ModuleType, str, tuple[int, ...]], ...] = (
     (looks, "_WEIGHED", (1, 3)),
     (looks, "MOST_ARMS", (1, 3)),
     (counts, "_GATHERED", (0, 3)),
+    (facets, "_LOOKED", (0, 3)),
     (arms, "SPLIT", (1, 2)),
     (pages, "SPLIT", (1, 2)),
     (below, "MOST_BELOW", (1, 3)),
