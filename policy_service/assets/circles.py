@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from policy_service.assets.edges import fetch_edges, find_edges
+from policy_service.assets.edges import MOST_DRAWN, fetch_edges, find_edges, has_room
 from policy_service.assets.facts import can_be_stored
 from policy_service.assets.hierarchy import lock_hierarchy
 from policy_service.assets.inventory import Inventory
@@ -55,6 +55,11 @@ def refuse_drawing(inventory: Inventory, type_: str, from_: Uid, to: Uid) -> Non
                 raise Conflict(
                     f"a `{type_}` would add to `{entity_text(uid)}`, of which {inventory.entities_file} alone speaks: "
                     "write it there"
+                )
+            if uid is not None and not has_room(inventory, uid):
+                raise Conflict(
+                    f"`{entity_text(uid)}` has {MOST_DRAWN} ancestors and drawn values, which is as many as there may "
+                    "be: draw it onto fewer, or say in relationships.yaml that this type draws nothing"
                 )
     for drawn in layout.generations:
         drawing = drawn.drawings.get(type_, Drawing())

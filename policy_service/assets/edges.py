@@ -18,8 +18,9 @@ from policy_service.policy.relationships import Drawing, Side
 from policy_service.store.sessions import prepare
 from policy_service.store.tables import ElementRow, RelationshipRow
 
-# as many edges as one look finds
-MOST_EDGES = 10_000
+# as many edges as one look finds; and to an entity that has this many already no more are drawn, so that what others
+# draw meanwhile, and what comes above its parents, still finds room
+MOST_EDGES, MOST_DRAWN = 10_000, 9_000
 _SIDES: tuple[Side, ...] = ("from", "to")
 
 
@@ -40,8 +41,7 @@ def fetch_edges(inventory: Inventory, uids: Collection[Uid]) -> dict[Uid, Edges]
     bare = Edges(attributes=dict.fromkeys(layout.drawn, frozenset()))
     if not layout.drawings:
         return dict.fromkeys(uids, bare)
-    above = ancestor_name(layout.generation)
-    names = {above: "", **{drawn_name(layout.generation, name): name for name in layout.drawn}}
+    above, names = ancestor_name(layout.generation), _name_edges(inventory)
     told: dict[str, dict[str, set[Uid]]] = {}
     for chunk in chunks(sorted({uid.id for uid in uids})):
         for id_, name, text in _look(inventory, chunk, list(names)):
@@ -52,6 +52,30 @@ def fetch_edges(inventory: Inventory, uids: Collection[Uid]) -> dict[Uid, Edges]
             drawn = {names[name]: frozenset(others) for name, others in held.items() if name != above}
             found[uid] = Edges(frozenset(held.get(above, ())), {**bare.attributes, **drawn})
     return found
+
+
+def has_room(inventory: Inventory, uid: Uid) -> bool:
+    """Whether more may be drawn onto an entity of the store."""
+    given = {"account": inventory.account, "names": list(_name_edges(inventory)), "most": MOST_DRAWN, "id": uid.id}
+    return len(inventory.session.execute(_HELD, given).all()) < MOST_DRAWN
+
+
+_HELD = prepare(
+    select(ElementRow.name)
+    .where(
+        ElementRow.account_id == ACCOUNT,
+        ElementRow.id == bindparam("id"),
+        ElementRow.name.in_(bindparam("names", expanding=True)),
+    )
+    .limit(bindparam("most"))
+)
+
+
+def _name_edges(inventory: Inventory) -> dict[str, str]:
+    """The names of the rows of ancestors and of drawn attributes, and the names of these."""
+    layout = inventory.layout
+    drawn = {drawn_name(layout.generation, name): name for name in layout.drawn}
+    return {ancestor_name(layout.generation): "", **drawn}
 
 
 def _look(inventory: Inventory, ids: Sequence[str], names: Sequence[str]) -> Iterator[tuple[str, str, str]]:

@@ -227,6 +227,23 @@ def test_a_hierarchy_has_a_size(store, monkeypatch) -> None:
             relationship(inventory, "host_in_zone", zones[0], zones[1])
 
 
+def test_no_more_is_drawn_onto_an_entity_than_one_look_finds(store, monkeypatch) -> None:
+    from policy_service.assets import circles, edges
+
+    for module in (circles, edges):
+        monkeypatch.setattr(module, "MOST_DRAWN", 2)
+    with opened(store) as inventory:
+        host, other = entity(inventory, "h1"), entity(inventory, "h2")
+        zones = [entity(inventory, f"z{number}", _type="zone") for number in range(3)]
+        for zone in zones[:2]:
+            relationship(inventory, "host_in_zone", host, zone)
+        with pytest.raises(Conflict, match="has 2 ancestors and drawn values"):
+            relationship(inventory, "host_in_zone", host, zones[2])
+        relationship(inventory, "host_in_zone", other, zones[2])
+        # what draws nothing is not counted
+        relationship(inventory, "likes", host, zones[2])
+
+
 def test_two_halves_of_a_circle_wait_for_each_other(store) -> None:
     bundle = make_bundle()
     with opened(store, bundle) as inventory:
