@@ -219,8 +219,8 @@ def _like(test: Test) -> Filter:
 
 def _each(each: Each, shape: Shape) -> Filter:
     field, other = replace(each.field, kind="set"), each.other
-    if shape.is_sealed(field) or (isinstance(other, Field) and shape.is_sealed(other)):
-        return Opaque(f"the property `{field.path[1]}` is restricted")
+    if sealed := [each for each in (field, other) if isinstance(each, Field) and shape.is_sealed(each)]:
+        return _refuse_sealed(sealed[0])
     if not _kinds(field, shape):
         return NONE
     if isinstance(other, Field):
@@ -260,8 +260,12 @@ def _sealed(test: Test, shape: Shape) -> Filter:
             # a list has no digest
             if all(value.kind != "set" for value in same):
                 return _among(field, same)
-    name = next(f.path[1] for term in (field, *values) if isinstance(term, Field | Sum) for f in _fields(term))
-    return Opaque(f"the property `{name}` is restricted")
+    terms = (term for term in (field, *values) if isinstance(term, Field | Sum))
+    return _refuse_sealed(next(each for term in terms for each in _fields(term) if shape.is_sealed(each)))
+
+
+def _refuse_sealed(field: Field) -> Filter:
+    return Opaque(f"the property `{field.path[1]}` is restricted")
 
 
 def _type(term: Term, kind: Kind) -> Term:
