@@ -22,7 +22,7 @@ USE = "cursor"
 _TEXT = re.compile(r"[A-Za-z0-9_-]{1,16000}", re.ASCII)
 # bytes: what a row is sorted by is as long as it is, and how long must not show in its cursor
 _PADDED = 256
-_REFUSED = "the cursor is not one of this list, begin again without it"
+_REFUSED = "not one of what is asked here, begin again without it"
 
 
 class Cursor(NamedTuple):
@@ -40,8 +40,8 @@ def write_cursor(keys: DataKeys, caller: Caller, question: str, cursor: Cursor) 
     return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
 
-def read_cursor(keys: DataKeys, caller: Caller, question: str, text: str) -> Cursor:
-    """What a cursor says; `RequestError` for one of another caller or question, or none of ours."""
+def read_cursor(keys: DataKeys, caller: Caller, question: str, text: str, member: str = "cursor") -> Cursor:
+    """What a cursor says; `RequestError`, which names the member, for one of another caller or question, or no cursor."""
     active = keys.active(caller.tenant)
     try:
         if not _TEXT.fullmatch(text):
@@ -51,7 +51,7 @@ def read_cursor(keys: DataKeys, caller: Caller, question: str, text: str) -> Cur
         key = active if version == active.version else keys.version(caller.tenant, version)
         after, began = orjson.loads(unseal(key, USE, sealed, *_bind(caller, question)))
     except (NoKey, binascii.Error):
-        raise RequestError(_REFUSED) from None
+        raise RequestError(f"`{member}` is {_REFUSED}") from None
     return Cursor(after, began)
 
 

@@ -72,7 +72,7 @@ def refuse_hidden(plan: Plan, order: Order) -> None:
     It is refused by what the policies say to this subject, whatever there is to be hidden.
     """
     if plan.visible(order.by) != EVERY:
-        raise Forbidden(f"`{order.by}` is hidden from you on some assets, so nothing can be sorted by it")
+        raise Forbidden(f"`{order.by}` is hidden from you on some assets, so nothing can be sorted by it: use `_key`")
 
 
 def collect(
@@ -90,8 +90,9 @@ def collect(
         chunk = min(chunk, _AT_ONCE, left)
         rows = find(judge.inventory, plan.kind, wanted, order=order, after=after, limit=chunk)
         told = plan.show(search, rows)
-        for row, asset in zip(rows, told, strict=True):
+        for position, (row, asset) in enumerate(zip(rows, told, strict=True)):
             if asset is not None and len(shown) == limit:
+                plan.leave(rows[position:])
                 return shown, last
             if asset is not None:
                 shown.append(asset)

@@ -83,6 +83,10 @@ class Plan:
         }
         return [shown.get(row.asset.id) for row in found]
 
+    def leave(self, found: Sequence[Found]) -> None:
+        """Record nothing of rows that another page is about."""
+        self._sight.leave([row.asset for row in found])
+
     def afford(self, rows: int) -> int:
         """As many rows as are decided in about the time that so many take where few policies concern the subject."""
         return max(1, rows * FEW // max(FEW, self._concerned))

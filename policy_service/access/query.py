@@ -177,7 +177,10 @@ def require_facets(names: Iterable[str], indexed: Collection[str]) -> None:
     known = [*FACETS, *sorted(indexed)]
     for name in names:
         if name not in known:
-            raise RequestError(f"`{name[:80]}` is no facet, there are {_list(known)}")
+            raise RequestError(
+                f"`{name[:80]}` is no facet, there are {_list(known)}; what `tenant.yaml` has just named `indexed` is "
+                "one when its rows are made"
+            )
 
 
 class _Reader:
@@ -207,6 +210,8 @@ class _Reader:
         if self._left < 0:
             raise RequestError(f"`where` has more than {LIMITS.conditions} conditions, use `in` for many values")
         op = raw.get("op")
+        if "op" not in raw:
+            raise RequestError("a condition has either `property`, `op` and `value`, or one of `and`, `or` and `not`")
         if op not in OPERATORS:
             raise RequestError(f"`op` is none of {_list(OPERATORS)}")
         wanted = {"property", "op"} if op == "exists" else {"property", "op", "value"}
@@ -255,7 +260,10 @@ def _read_values(op: str, raw: object, name: str) -> tuple[Value, ...]:
 
 def _read_scalar(raw: object, name: str) -> Value:
     if raw is None or isinstance(raw, list | dict):
-        raise RequestError(f"`value` of `{name[:80]}` is no text, number or boolean")
+        raise RequestError(
+            f"`value` of `{name[:80]}` is no text, number or boolean: ask by `exists` whether it is there, and by "
+            "`in` for one of a list"
+        )
     try:
         value = read_value(raw, where="value")
     except ValueError as error:

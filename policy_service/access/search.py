@@ -81,7 +81,9 @@ def search(service: Service, caller: Caller, asked: Search) -> Found:
     started = perf_counter_ns()
     bundle = service.bundles.current(caller.tenant)
     keys, question = service.store.keys, _bind(asked)
-    begin = read_cursor(keys, caller, question, asked.token) if asked.token else Cursor("", bundle.version_text)
+    begin = Cursor("", bundle.version_text)
+    if asked.token:
+        begin = read_cursor(keys, caller, question, asked.token, "page.token")
     with StoredFacts(service.store, service.owners, bundle) as stored:
         trial = _Trial(bundle, stored, describe(caller, asked.address), asked)
         shown, last = _collect(trial, begin.after, asked.limit)

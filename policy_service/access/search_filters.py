@@ -96,6 +96,7 @@ def find_filter(service: Service, caller: Caller, wanted: Wanted) -> tuple[Mappi
                 examined=(),
                 shown=(),
                 filter_=explain(filter_),
+                given=bound(filter_, upper=True) != NONE,
             )
         ]
     )

@@ -97,6 +97,11 @@ class Sight:
         """Note that these were examined."""
         self._examined.update((asset.id, None) for asset in assets)
 
+    def leave(self, assets: Sequence[Asset]) -> None:
+        """Note nothing of these, which another page is about."""
+        for asset in assets:
+            self._examined.pop(asset.id, None)
+
     def allows(self, assets: Sequence[Asset]) -> list[bool]:
         """Whether each of the assets may be seen."""
         self.look(assets)

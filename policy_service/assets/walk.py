@@ -82,7 +82,9 @@ def _walk(
     for number in range(1, depth + 1):
         near = follow(_near(level, way), fan_out)
         if len(near) > fan_out:
-            raise RequestError(f"one step has more than {fan_out} relationships, name their types")
+            raise RequestError(
+                f"one step has more than {fan_out} relationships, name their types or search them by `_fromEntityId`"
+            )
         open_ = [(row, uid) for row, uid in _lead(near, level, way) if row.id not in followed]
         followed.update(row.id for row, _ in open_)
         new = {uid for _, uid in open_ if uid not in seen and uid.type not in inventory.bundle.file_types}

@@ -29,20 +29,21 @@ def record_list(
     shown: Sequence[str],
     filter_: str | None = None,
     counted: int | None = None,
+    given: bool = False,
 ) -> Mapping[str, Any]:
     """The body of one line: `rows` says how many rows were examined and shown, and the ids of both.
 
     `request` asks for `PolicyService::list`, what was filtered by is its context; `facts` are those that the policies
     left over `filter_` for, with those of all rows that were decided one by one. Whether a row is shown is a decision
-    of its own, so `decision` is true where any is. With `counted` rows were counted and not shown. A long filter is cut
-    short.
+    of its own, so `decision` is true where any is. With `counted` rows were counted and not shown; with `given` the
+    filter itself was the answer, and some row may be allowed by it. A long filter is cut short.
     """
     body = record(
         at=at,
         request_id=request_id,
         caller=caller,
         request=request,
-        decision=Decision(bool(shown or counted), (), (), version),
+        decision=Decision(bool(shown or counted or given), (), (), version),
         duration_us=duration_us,
         facts=facts,
         context_used=context_used,

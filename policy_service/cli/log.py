@@ -117,6 +117,9 @@ def _why(record: Mapping[str, Any]) -> str:
         return f"refused: {record['refused']}"
     rows = record.get("rows")
     if isinstance(rows, Mapping):
-        return f"{rows.get('shown')} of {rows.get('examined')} rows shown"
+        if "counted" in rows:
+            return f"{rows['counted']} rows counted"
+        withheld = len(rows.get("withheld") or ())
+        return f"{rows.get('shown')} rows shown" + (f", {withheld} withheld" if withheld else "")
     errors = [f"failed: {failure.get('id')}" for failure in record.get("errors") or ()]
     return ", ".join([*(str(reason.get("id")) for reason in record.get("reasons") or ()), *errors])

@@ -70,6 +70,8 @@ class Store:
         damaged, `NoKey` where its key does not open it. An exception in the block undoes everything.
         """
         if not self.has_store(tenant):
+            if self.state(tenant) is State.SUSPENDED:
+                raise NoStore(f"the tenant `{tenant}` is suspended, `policy-service tenant resume {tenant}` first")
             raise NoStore(f"the tenant `{tenant[:80]}` has no store, make one with `policy-service tenant create`")
         with self.databases.session(tenant, write=write) as session:
             yield session

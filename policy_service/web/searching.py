@@ -87,7 +87,8 @@ def _read_page(page: dict[str, Any]) -> tuple[str, int | None]:
         raise RequestError(f"`page.token` is {name_kind(token)}, send the `next_token` of the page before")
     limit = read_whole(asked)
     if asked is not None and (limit is None or limit < 0):
-        raise RequestError(f"`page.limit` is {quote(asked)}, send a whole number from 0 on")
+        what = name_kind(asked) if limit is None else f"`{limit}`"
+        raise RequestError(f"`page.limit` is {what}, send a whole number from 0 on")
     read_object(page, "properties")
     # none in particular is as many as there are, within what one answer holds (§8.2.1 allows 0 and leaves it open)
     return token or "", min(limit, LARGEST_LIMIT) if limit else None

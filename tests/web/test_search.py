@@ -254,15 +254,15 @@ def test_a_condition_can_be_had_as_a_tree(client: Client, form: str) -> None:
 def test_nothing_and_everything_are_conditions_too(client: Client) -> None:
     nothing = condition(client, {**TODOS, "action": {"name": "nothing"}}, filter="sql")
     everything = condition(client, {**TODOS, "action": {"name": "can_read_todos"}}, filter="sql")
-    assert (nothing["condition"]["sql"], everything["condition"]["sql"]) == ("false", "true")
+    assert (nothing["condition"]["sql"], everything["condition"]["sql"]) == ("(false)", "(true)")
     # the policies are about todos alone
     other = condition(client, {**TODOS, "resource": {"type": "host"}}, filter="sql")
-    assert other["condition"]["sql"] == "false"
+    assert other["condition"]["sql"] == "(false)"
 
 
 def test_properties_that_are_sent_are_no_columns(client: Client) -> None:
     body = {**TODOS, "resource": {"type": "todo", "properties": {"ownerID": "morty@the-citadel.com"}}}
-    assert condition(client, body, filter="sql")["condition"] == {"sql": "true", "parameters": {}}
+    assert condition(client, body, filter="sql")["condition"] == {"sql": "(true)", "parameters": {}}
 
 
 def test_a_condition_is_recorded(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

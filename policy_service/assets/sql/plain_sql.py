@@ -132,7 +132,8 @@ def write(filter_: Filter, dialect: Dialect) -> Statement:
     # names that no statement has which this becomes a part of; a colon begins nothing else here
     names = {name: f"allowed_{number}" for number, name in enumerate(compiled.params, 1)}
     text = _PARAMETER.sub(lambda found: f":{names[found[1]]}", str(compiled))
-    return Statement(text, {names[name]: value for name, value in compiled.params.items()})
+    # in brackets, or an OR in it would be one of whatever it is joined to
+    return Statement(f"({text})", {names[name]: value for name, value in compiled.params.items()})
 
 
 def _every(parts: Sequence[Condition]) -> Condition:

@@ -121,7 +121,7 @@ def test_what_is_stored_is_searched_for(desk: Desk) -> None:
     assert ask(desk)["exact"] is True
     desk.make("d", "doc", secret=True)
     told = ask(desk)
-    assert (told["exact"], told["condition"]["sql"]) == (False, "0 = 1")
+    assert (told["exact"], told["condition"]["sql"]) == (False, "(0 = 1)")
     assert "store" in told["opaque"][0]["why"]
     assert ask(desk, "other")["exact"] is True
 

@@ -320,7 +320,7 @@ def test_log_says_of_a_list_how_many_rows_were_shown(tmp_path: Path) -> None:
     )
     append(tmp_path, told)
     (line,) = log(tmp_path)
-    assert line.endswith("allow  acme  user:carol  PolicyService::list  entity:  1 of 3 rows shown")
+    assert line.endswith("allow  acme  user:carol  PolicyService::list  entity:  1 rows shown, 2 withheld")
 
 
 def test_log_refuses_what_is_no_subject(tmp_path: Path) -> None:

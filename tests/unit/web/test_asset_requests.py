@@ -64,12 +64,13 @@ def test_what_is_not_served(path: str) -> None:
 
 
 def test_a_query_is_taken_part_by_part() -> None:
-    query = Query("type=a%20b&type=c&limit=7&direction=in&class=")
+    query = Query("type=a%20b&type=c&limit=7&direction=in")
     assert query.texts("type") == ("a b", "c")
     assert query.number("limit", 100, 1000) == 7
     assert query.direction() == "in"
-    assert query.text("class") == ""
     query.end()
+    with pytest.raises(RequestError, match="`class` is empty"):
+        Query("class=").text("class")
     empty = Query("")
     assert (empty.text("x"), empty.texts("x"), empty.number("x", 9, 10)) == ("", (), 9)
     empty.end()

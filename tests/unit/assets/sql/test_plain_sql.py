@@ -86,7 +86,7 @@ def test_it_can_be_put_into_a_statement_of_postgresql() -> None:
 def test_a_name_can_be_no_part_of_a_statement() -> None:
     quoted = write(Compare("eq", TAG, constant("x")), "postgresql").text
     assert quoted == '"tag.a.b" = :allowed_1'
-    assert write(Compare("eq", TAG, constant("x")), "sqlite").text == "[tag.a.b] = :allowed_1"
+    assert write(Compare("eq", TAG, constant("x")), "sqlite").text == "([tag.a.b] = :allowed_1)"
     for name in ('x" OR 1=1 --', "x] OR 1=1 --", "a:b", "a b", "", "é", "a\\", "a" * 64, "rowid", "XMIN"):
         assert isinstance(narrow(Compare("eq", Field(("attribute", name), "text"), constant("x"))), Opaque)
 
@@ -115,5 +115,5 @@ def test_a_column_that_is_not_there_is_an_error() -> None:
 def test_what_a_plain_column_can_t_say_is_opaque(leaf: Filter) -> None:
     narrowed = narrow(all_of(IS_ON, leaf))
     assert list(find_opaque(narrowed))
-    assert write(bound(narrowed, upper=False), "sqlite").text in ("0 = 1", "false")
-    assert write(bound(narrowed, upper=True), "postgresql").text == '"on" = :allowed_1'
+    assert write(bound(narrowed, upper=False), "sqlite").text in ("(0 = 1)", "(false)")
+    assert write(bound(narrowed, upper=True), "postgresql").text == '("on" = :allowed_1)'
