@@ -41,7 +41,7 @@ def write_cursor(keys: DataKeys, caller: Caller, question: str, cursor: Cursor) 
 
 
 def read_cursor(keys: DataKeys, caller: Caller, question: str, text: str, member: str = "cursor") -> Cursor:
-    """What a cursor says; `RequestError`, which names the member, for one of another caller or question, or no cursor."""
+    """What a cursor says; `RequestError`, which names the member, for one of another caller or question."""
     active = keys.active(caller.tenant)
     try:
         if not _TEXT.fullmatch(text):

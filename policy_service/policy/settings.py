@@ -38,8 +38,8 @@ SCHEMA: Mapping[str, Any] = {
 }
 _FINDINGS = 100
 _LISTS = {
-    "restricted": "at most 100 properties, write names such as `[ssn]`; not `displayName`, `_…` or `tag.…`",
-    "indexed": "at most 100 properties and tags, write names such as `[env, tag.env]`, each once; not `displayName` or `_…`",
+    "restricted": "properties, at most 100, write names such as `[ssn]`; not `displayName`, `_…` or `tag.…`",
+    "indexed": "properties and tags, at most 100, each once, write names such as `[env, tag.env]`; no `displayName`, `_…`",
 }
 _VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 

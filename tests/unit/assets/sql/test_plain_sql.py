@@ -85,7 +85,7 @@ def test_it_can_be_put_into_a_statement_of_postgresql() -> None:
 
 def test_a_name_can_be_no_part_of_a_statement() -> None:
     quoted = write(Compare("eq", TAG, constant("x")), "postgresql").text
-    assert quoted == '"tag.a.b" = :allowed_1'
+    assert quoted == '("tag.a.b" = :allowed_1)'
     assert write(Compare("eq", TAG, constant("x")), "sqlite").text == "([tag.a.b] = :allowed_1)"
     for name in ('x" OR 1=1 --', "x] OR 1=1 --", "a:b", "a b", "", "é", "a\\", "a" * 64, "rowid", "XMIN"):
         assert isinstance(narrow(Compare("eq", Field(("attribute", name), "text"), constant("x"))), Opaque)
