@@ -89,8 +89,9 @@ class _Hazards:
     def need(self, expression: Expression, kind: str) -> None:
         """Note that an expression has to be of a kind, where that is not plain to see."""
         if kind and not _is_kind(expression, kind):
+            way_out = f"; write `{_text(expression)} == true`" if kind == "boolean" else ""
             self.sentences.append(
-                f"errors where {_write(expression)} is not {'an' if kind[0] in 'aei' else 'a'} {kind}"
+                f"errors where {_write(expression)} is not {'an' if kind[0] in 'aei' else 'a'} {kind}{way_out}"
             )
 
     def _operate(self, expression: Binary, known: frozenset[str]) -> None:

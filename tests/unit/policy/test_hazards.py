@@ -66,8 +66,14 @@ def test_what_can_not_fail_says_nothing(condition):
             'errors where `resource` has no tag `"env"`, so that lists lose each such row; '
             'write `resource.hasTag("env") && …`',
         ),
-        ("when { resource has x && resource.x }", "errors where `resource.x` is not a boolean"),
-        ("when { resource has x && !resource.x }", "errors where `resource.x` is not a boolean"),
+        (
+            "when { resource has x && resource.x }",
+            "errors where `resource.x` is not a boolean; write `resource.x == true`",
+        ),
+        (
+            "when { resource has x && !resource.x }",
+            "errors where `resource.x` is not a boolean; write `resource.x == true`",
+        ),
         ("when { resource has x && resource.x < 3 }", "errors where `resource.x` is not a number"),
         ("when { resource has x && resource.x.contains(3) }", "errors where `resource.x` is not a set"),
         ("when { resource has x && resource.x in resource }", "errors where `resource.x` is not an entity"),
