@@ -12,11 +12,11 @@ from policy_service.access.enforce import READ, Judge
 from policy_service.assets.asset import Asset, etag
 from policy_service.assets.properties import Hides, nothing, without
 from policy_service.model import Act, Entity, Policy, Request, Uid
-from policy_service.policy.hiding import READ_PROPERTY, hider, hiding, is_hidden, patterns_of
+from policy_service.policy.hiding import READ_PROPERTY, SYSTEM, hider, hiding, is_hidden, patterns_of
 from policy_service.policy.request import ask
 from policy_service.policy.residual.asked import ANY, Asked
 from policy_service.policy.residual.denying import find_denying
-from policy_service.policy.residual.filter import NONE, Filter, all_of, find_opaque
+from policy_service.policy.residual.filter import EVERY, NONE, Filter, all_of, find_opaque
 from policy_service.policy.residual.plan import forbidding
 
 # forbids, each with the rows on which it certainly hides nothing
@@ -24,11 +24,15 @@ _Forbids: TypeAlias = tuple[tuple[Policy, Filter], ...]
 
 
 class _Open(NamedTuple):
-    """The forbids that can hide something of any row, those that can of one that may be read, and how old that is."""
+    """The forbids that can hide something of any row, those that can of one that may be read, and how old that is.
+
+    With a `doubt` decisions hide more than the policies say, and each row has to be decided.
+    """
 
     asked: Asked
     forbids: _Forbids
     of_readable: _Forbids
+    doubt: Filter | None
     changes: int
 
 
@@ -44,12 +48,15 @@ class Veil:
 
         What can't be said of rows is opaque: `redact` tells.
         """
-        return all_of(*(rows for policy, rows in self._ask().of_readable if is_hidden(policy.hides, name)))
+        told = self._ask()
+        if told.doubt is not None:
+            return EVERY if name.startswith(SYSTEM) else told.doubt
+        return all_of(*(rows for policy, rows in told.of_readable if is_hidden(policy.hides, name)))
 
     def redact(self, assets: Sequence[Asset]) -> list[Asset]:
         """The assets, which are stored and the subject may read, without what is hidden from it."""
         forbids = self._ask().of_readable
-        if not forbids:
+        if not forbids and self._ask().doubt is None:
             return list(assets)
         return [without(asset, hides) for asset, hides in zip(assets, self._tell(assets, forbids), strict=True)]
 
@@ -62,7 +69,7 @@ class Veil:
         return self._tell(assets, self._ask().forbids)
 
     def _tell(self, assets: Sequence[Asset], forbids: _Forbids) -> list[Hides]:
-        of_all = _find_constant(forbids)
+        of_all = self._find_constant(forbids)
         if of_all is not None:
             return [self._hides(of_all)] * len(assets)
         self._judge.learn(assets)
@@ -80,7 +87,7 @@ class Veil:
             return self._hides((*now, *then))
         # what was asked of any row knows others as they are stored
         exact = asset.uid in asked.asked.entities
-        of_all = _find_constant(asked.forbids)
+        of_all = self._find_constant(asked.forbids)
         if of_all is not None and not exact:
             return self._hides(of_all)
         (policies,) = self._find([asset.uid], asked.forbids, {asset.uid: state}, exact=exact)
@@ -94,7 +101,7 @@ class Veil:
             # one that spares the same rows of being read hides nothing of what may be read: it would deny that too
             spared = dict(forbidding(judge.bundle, self._ask_open(READ))) if forbids else {}
             of_readable = tuple((policy, rows) for policy, rows in forbids if not _is_same(spared.get(policy), rows))
-            self._open = _Open(asked, forbids, of_readable, judge.changes)
+            self._open = _Open(asked, forbids, of_readable, judge.find_doubt(), judge.changes)
         return self._open
 
     def _ask_open(self, action: str) -> Asked:
@@ -111,6 +118,7 @@ class Veil:
     ) -> list[tuple[Policy, ...]]:
         """The forbids that hide something of each thing; decided where that can't be said of rows, or is asked."""
         judge = self._judge
+        exact = exact or self._ask().doubt is not None
         gatherer = judge.gatherer(states or {})
         gatherer.load(things)
         found = {uid: None if exact else find_denying(forbids, gatherer.see(uid)) for uid in things}
@@ -119,16 +127,17 @@ class Veil:
         found.update((facts.resource.uid, hiding(decision)) for facts, decision in decided)
         return [found[uid] or () for uid in things]
 
+    def _find_constant(self, forbids: _Forbids) -> tuple[Policy, ...] | None:
+        """The forbids that hide something of every row; none where rows have to be looked at."""
+        if self._ask().doubt is not None or any(rows != NONE for _, rows in forbids):
+            return None
+        return tuple(policy for policy, _ in forbids)
+
     def _hides(self, policies: Sequence[Policy]) -> Hides:
         if not policies:
             return nothing
         self._judge.hidden_by.update((policy.id, None) for policy in policies)
         return hider(patterns_of(policies))
-
-
-def _find_constant(forbids: _Forbids) -> tuple[Policy, ...] | None:
-    """The forbids that hide something of every row; none where rows have to be looked at."""
-    return tuple(policy for policy, _ in forbids) if all(rows == NONE for _, rows in forbids) else None
 
 
 def _is_same(one: Filter | None, other: Filter) -> bool:

@@ -39,7 +39,7 @@ SCHEMA: Mapping[str, Any] = {
 _FINDINGS = 100
 _LISTS = {
     "restricted": "properties, at most 100, write names such as `[ssn]`; not `displayName`, `_…` or `tag.…`",
-    "indexed": "properties and tags, at most 100, each once, write names such as `[env, tag.env]`; no `displayName`, `_…`",
+    "indexed": "properties and tags, at most 100, each once, write names such as `[env, tag.env]`; no `displayName`",
 }
 _VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 

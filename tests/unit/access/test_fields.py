@@ -96,6 +96,29 @@ def test_a_forbid_that_spares_others_of_being_read_hides(desk: Desk, action: str
     assert desk.ask("bob", "GET", "/entities", query="sort=displayName").status == 403
 
 
+@pytest.mark.parametrize("rule", [PAY.replace("resource);", 'resource is host) when { team::"x".locked };'), ""])
+def test_where_a_type_is_in_files_and_store_what_decisions_deny_is_hidden(desk: Desk, rule: str) -> None:
+    """With a policy, and without any: what looks at the contested type is denied, so all of it is hidden."""
+    rule = rule or 'permit(principal, action == PolicyService::Action::"readProperty", resource in team::"x");'
+    desk.write_files({"own.cedar": BOB + rule})
+    id_ = desk.make("web-1", salary=1, displayName="web")
+    desk.make("t", kind="team")
+    filed = {"entities.json": '[{"uid": {"type": "team", "id": "x"}, "attrs": {"locked": false}, "parents": []}]'}
+    desk.write_files({"own.cedar": BOB + rule, **filed})
+    contested = "locked" in rule
+    for shown in (
+        desk.ask("bob", "GET", f"/entities/{id_}").json,
+        *desk.ask("bob", "GET", "/entities", query="type=host").json["items"],
+        *desk.ask("bob", "POST", "/entities:search", {"type": "host"}).json["items"],
+    ):
+        assert ("salary" in shown) is not contested
+        assert (shown["displayName"] is None) is contested
+    assert desk.ask("bob", "PATCH", f"/entities/{id_}", {"salary": 2}).status == (403 if contested else 200)
+    assert desk.ask("bob", "GET", "/entities", query="sort=displayName").status == 403
+    found = desk.ask("bob", "POST", "/entities:search", {"where": {"property": "salary", "op": "exists"}}).json
+    assert len(found["items"]) == (0 if contested else 1)
+
+
 def test_no_permit_is_needed_to_see_a_property(desk: Desk) -> None:
     desk.write_files(
         {"own.cedar": 'permit(principal == user::"bob", action == PolicyService::Action::"read", resource);'}
