@@ -17,6 +17,8 @@ Direction: TypeAlias = Literal["out", "in", "both"]
 # the relationships with these conditions that the caller may see, and whose ends it may see, by their ids: all of
 # them, or more than this many
 Follow: TypeAlias = Callable[[Filter, int], Sequence[Asset]]
+# those of the entities that are there, as the caller may see them, to which such relationships lead
+See: TypeAlias = Callable[[Collection[Uid]], Sequence[Asset]]
 
 DEPTH, REACHED, FAN_OUT = 5, 1_000, 1_000
 
@@ -45,13 +47,19 @@ ANYWHERE = Way()
 
 
 def neighbours(
-    inventory: Inventory, start: Uid, follow: Follow, way: Way = ANYWHERE, *, limit: int = FAN_OUT
+    inventory: Inventory,
+    start: Uid,
+    follow: Follow,
+    way: Way = ANYWHERE,
+    *,
+    see: See | None = None,
+    limit: int = FAN_OUT,
 ) -> tuple[Step, ...]:
     """The relationships of an entity and the entities at their other ends, as far as they are followed.
 
-    `RequestError` where that is more than `limit`.
+    `RequestError` where that is more than `limit`, and what `follow` and `see` raise.
     """
-    return _walk(inventory, start, follow, way, depth=1, reached=limit, fan_out=limit)
+    return _walk(inventory, start, follow, see or see_all(inventory), way, depth=1, reached=limit, fan_out=limit)
 
 
 def walk(
@@ -60,6 +68,7 @@ def walk(
     follow: Follow,
     way: Way = ANYWHERE,
     *,
+    see: See | None = None,
     depth: int = DEPTH,
     reached: int = REACHED,
     fan_out: int = FAN_OUT,
@@ -68,13 +77,15 @@ def walk(
     relationship's id.
 
     `RequestError` where more than `reached` entities are, or a step has more than `fan_out` relationships: a walk that
-    is cut short would look whole.
+    is cut short would look whole. And what `follow` and `see` raise.
     """
-    return _walk(inventory, start, follow, way, depth=depth, reached=reached, fan_out=fan_out)
+    return _walk(
+        inventory, start, follow, see or see_all(inventory), way, depth=depth, reached=reached, fan_out=fan_out
+    )
 
 
 def _walk(
-    inventory: Inventory, start: Uid, follow: Follow, way: Way, *, depth: int, reached: int, fan_out: int
+    inventory: Inventory, start: Uid, follow: Follow, see: See, way: Way, *, depth: int, reached: int, fan_out: int
 ) -> tuple[Step, ...]:
     steps: list[Step] = []
     seen, followed = {start}, set[str]()
@@ -88,8 +99,7 @@ def _walk(
         open_ = [(row, uid) for row, uid in _lead(near, level, way) if row.id not in followed]
         followed.update(row.id for row, _ in open_)
         new = {uid for _, uid in open_ if uid not in seen and uid.type not in inventory.bundle.file_types}
-        found = find_assets(inventory, "entity", {uid.id for uid in new}).values()
-        entities = {entity.uid: entity for entity in found}
+        entities = {entity.uid: entity for entity in see(new)}
         level = set()
         for relationship, uid in open_:
             entity = entities.get(uid) if uid not in seen else None
@@ -134,3 +144,14 @@ def _lead(near: Sequence[Asset], level: Collection[Uid], way: Way) -> list[tuple
 def follow_all(inventory: Inventory) -> Follow:
     """All relationships, whoever may see them."""
     return lambda near, most: [row.asset for row in find(inventory, "relationship", near, limit=most + 1)]
+
+
+def see_all(inventory: Inventory) -> See:
+    """All entities, whoever may see them."""
+
+    def see(uids: Collection[Uid]) -> list[Asset]:
+        found = find_assets(inventory, "entity", {uid.id for uid in uids}).values()
+        # one of another type can have the id
+        return [entity for entity in found if entity.uid in uids]
+
+    return see

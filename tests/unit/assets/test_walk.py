@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from policy_service.assets import relationships
-from policy_service.assets.walk import Step, Way, follow_all, neighbours, walk
+from policy_service.assets.walk import Step, Way, follow_all, neighbours, see_all, walk
 from policy_service.errors import RequestError
 from policy_service.model import Uid
 from tests.unit.assets.inventories import entity, opened, relationship
@@ -124,3 +126,22 @@ def test_a_walk_that_was_reached_twice_in_one_step_shows_the_entity_once(store) 
         found = shown(walk(inventory, a.uid, follow_all(inventory)))
         assert sorted(key for _, key, _ in found) == ["one", "two"]
         assert sorted(key or "" for _, _, key in found) == ["", "b"]
+
+
+def test_entities_are_looked_for_once_and_shown_as_they_are_seen(store) -> None:
+    with opened(store) as inventory:
+        a, b, c = (entity(inventory, key) for key in "abc")
+        for from_, to in ((a, b), (b, c), (c, a), (a, TEAM)):
+            relationship(inventory, "uses", from_, to)
+        looked: list[Uid] = []
+
+        def see(uids):
+            looked.extend(sorted(uids))
+            return [replace(one, display_name=one.key.upper()) for one in see_all(inventory)(uids)]
+
+        found = walk(inventory, a.uid, follow_all(inventory), Way("out"), see=see)
+        assert looked == [b.uid, c.uid]
+        assert [step.entity.display_name for step in found if step.entity] == ["B", "C"]
+        assert see_all(inventory)([Uid("Team", a.id), b.uid]) == [b]
+        # what is not seen is not there, and nothing leads on from it
+        assert {step.uid for step in walk(inventory, a.uid, follow_all(inventory), see=lambda _: [])} == {Uid(*TEAM)}
