@@ -13,7 +13,9 @@ from policy_service.assets.inventory import Inventory
 from policy_service.assets.kinds import BITS, SEALED, find_kinds
 from policy_service.assets.members import TAG
 from policy_service.assets.sql.counts import find_gathered
+from policy_service.assets.sql.databases import Condition
 from policy_service.assets.sql.looks import Look
+from policy_service.errors import RequestError
 from policy_service.model import Value
 from policy_service.policy.residual.filter import EVERY, NONE, Filter
 from policy_service.policy.stored_values import decode
@@ -21,6 +23,8 @@ from policy_service.store.tables import ElementRow, RelationshipRow
 
 # elements of as many rows are looked for row by row; of more, those of all rows are walked through
 _LOOKED = 20_000
+# characters of the long values of one facet, of which an answer has up to ten
+_WHOLE = 1024 * 1024
 
 
 def name_rows(inventory: Inventory, facet: str) -> Iterator[str]:
@@ -42,7 +46,7 @@ def count_values(look: Look, filter_: Filter, name: str, names: Sequence[str], m
     """The values of a facet of the rows that a filter is true of, and how many have each, those that most have first.
 
     `name` is `type`, `class` or a property with rows of elements for its values, which have one of `names`. No more
-    than `most` values are told.
+    than `most` values are told. `RequestError` where they are too long to be told.
     """
     if filter_ == NONE or most < 1:
         return []
@@ -54,11 +58,11 @@ def count_values(look: Look, filter_: Filter, name: str, names: Sequence[str], m
         arms = find_gathered(look, filter_)
         chosen = look.where(filter_) if arms is None else look.table.id.in_(look.gather(arms))
         return _read(look, counted.where(chosen), value, most)
-    return _count_elements(look, filter_, names, most) if names else []
+    return _count_elements(look, filter_, name, names, most) if names else []
 
 
-def _count_elements(look: Look, filter_: Filter, names: Sequence[str], most: int) -> list[tuple[Value, int]]:
-    """The values of rows of elements of these names."""
+def _count_elements(look: Look, filter_: Filter, name: str, names: Sequence[str], most: int) -> list[tuple[Value, int]]:
+    """The values of a facet by its rows of elements, which have one of `names`."""
     value, id_ = ElementRow.value, cast(Any, ElementRow.id)
     mine = ElementRow.account_id == look.account, ElementRow.name.in_(names)
     counted = select(value, func.count()).where(*mine)
@@ -71,11 +75,22 @@ def _count_elements(look: Look, filter_: Filter, names: Sequence[str], most: int
             id_ = walked
         counted = counted.where(id_.in_(ids))
     told = _read(look, counted, value, most)
-    # a long value is there as a digest, and whole beside it, where no index has it
-    digests = [text for text, _ in told if is_digest(text)]
-    whole = select(value, func.max(ElementRow.whole)).where(*mine, value.in_(digests)).group_by(value)
-    texts = {row[0]: row[1] for row in look.session.execute(whole)} if digests else {}
+    texts = _read_whole(look, [text for text, _ in told if is_digest(text)], name, mine)
     return [(decode(orjson.loads(texts.get(text, text))), number) for text, number in told]
+
+
+def _read_whole(look: Look, digests: Sequence[str], name: str, mine: Sequence[Condition]) -> dict[str, str]:
+    """The texts of long values, which are there as digests, and whole beside them, where no index has them."""
+    if not digests:
+        return {}
+    value, whole = ElementRow.value, cast(Any, ElementRow.whole)
+    found = *mine, value.in_(digests)
+    # before any is read: hundreds of them can be as long as an asset
+    lengths = select(func.max(func.length(whole)).label("length")).where(*found).group_by(value).subquery()
+    if (look.session.scalar(select(func.sum(lengths.c.length))) or 0) > _WHOLE:
+        raise RequestError(f"the values of `{name}` are too long to be counted by, ask for fewer")
+    texts = select(value, func.max(whole)).where(*found).group_by(value)
+    return {row[0]: row[1] for row in look.session.execute(texts)}
 
 
 def _read(look: Look, counted: Any, value: Any, most: int) -> list[tuple[Any, int]]:
