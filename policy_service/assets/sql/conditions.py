@@ -42,7 +42,7 @@ from policy_service.store.tables import BlindRow, ElementRow
 
 # SQLite takes expressions 1,000 levels deep, and a chain of n terms has n
 _CHAIN = 200
-# conditions kept for the next time, some 10 KB each; one of more values, or longer ones, is made each time
+# conditions kept for the next time, some 10 KB each; one of more values, longer ones or longer names is made each time
 _KEPT, _VALUES, _LENGTH = 4_096, 16, 500
 
 _PATTERNS = frozenset({"like", "starts", "holds"})
@@ -228,7 +228,9 @@ def _is_short(leaf: Leaf) -> bool:
     match leaf:
         case Test(_, left, right):
             parts: Sequence[object] = (left, *right) if isinstance(right, tuple) else (left, right)
-        case Each(_, _, tuple(parts)) | Below(parts):
+        case Each(_, field, other):
+            parts = (field, *other) if isinstance(other, tuple) else (field, other)
+        case Below(parts):
             pass
         case _:
             return True
@@ -239,6 +241,8 @@ def _measure(part: object) -> int:
     match part:
         case Constant(_, text) | str(text):
             return len(text)
+        case Field(path):
+            return sum(map(len, path))
         case Uid(type_, id_):
             return len(type_) + len(id_)
         case Sum(_, left, right):

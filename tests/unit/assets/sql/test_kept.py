@@ -62,3 +62,20 @@ def test_what_is_large_is_not_kept() -> None:
     below = Below((Uid("Team", "x" * 1_000),))
     for leaf in (many, long, below):
         assert rows().where(leaf) is not rows().where(leaf)
+
+
+def test_what_has_long_names_is_not_kept() -> None:
+    name = "n" * 400
+    long, member = Field(("attribute", name), "set"), Field(("attribute", "environment", name), "text")
+    values = (constant("x" * 90),)
+    for leaf in (
+        Is("has", Field(("attribute", "environment", name, name), "any")),
+        Is("eq", member, constant("x" * 100)),
+        Is("eq", Field(ENVIRONMENT, "text"), Field(("attribute", "environment", name, name), "text")),
+        Each("any", Field(("attribute", name + name), "set"), (constant("x"),)),
+        Each("any", long, (*values, constant("y" * 10))),
+        Each("meets", long, Field(("attribute", "n" * 100), "set")),
+    ):
+        assert rows().where(leaf) is not rows().where(leaf), leaf
+    for leaf in (Is("eq", member, constant("x")), Each("any", long, (constant("x"),))):
+        assert rows().where(leaf) is rows().where(leaf), leaf
