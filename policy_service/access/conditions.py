@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from math import ceil, floor
@@ -82,6 +82,21 @@ def to_filter(search: Search, names: Names, visible: Visible) -> Filter:
     if search.where is not None:
         parts.append(_filter(search, search.where, names, visible))
     return all_of(*parts)
+
+
+def find_names(search: Search, names: Names) -> Iterator[str]:
+    """The properties that a search asks about, by the names that the API shows."""
+    if search.text:
+        yield from names.searched
+    open_ = [search.where] if search.where is not None else []
+    while open_:
+        match open_.pop():
+            case And(parts) | Or(parts):
+                open_ += parts
+            case Not(part):
+                open_.append(part)
+            case Condition(name):
+                yield name
 
 
 def _filter(search: Search, where: Where, names: Names, visible: Visible) -> Filter:

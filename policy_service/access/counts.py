@@ -10,19 +10,17 @@ import orjson
 
 from policy_service.access.authorize import Service
 from policy_service.access.enforce import Asker, Judge, judging
-from policy_service.access.lists import CHARACTERS, weigh
 from policy_service.access.matching import read_property
 from policy_service.access.plan import Plan
 from policy_service.access.query import Search, require_facets
+from policy_service.access.windows import Asked, find_end
 from policy_service.assets.asset import Asset
 from policy_service.assets.find import count, facets, find, say
-from policy_service.assets.sql.pages import BY_ID
+from policy_service.assets.sql.pages import BY_ID, Place, is_after
 from policy_service.model import Value
 from policy_service.policy.residual.filter import NONE, Filter, all_of, bound, find_opaque, none_of
 from policy_service.policy.stored_values import decode, encode, write_json
 
-# rows that are decided one by one for a count; past these there are at least as many as were found
-EXAMINED = 2_000
 _AT_ONCE = 100
 # values of a property that are counted before those of rows that were decided come to them
 _VALUES = 10_000
@@ -59,9 +57,10 @@ def count_assets(service: Service, asker: Asker, search: Search, told: Mapping[s
     """How many of the assets that `search` is about the subject may see; `told` is for the decision log."""
     with judging(service, asker) as judge:
         plan = Plan(judge, search.kind)
-        found = _find(judge, plan, search, plan.filter(search))
+        wanted = plan.filter(search)
+        found = _find(judge, plan, Asked(search, wanted))
         counted = count(judge.inventory, search.kind, found.certain) + found.decided
-        plan.record(told, [], plan.filter(search), counted)
+        plan.record(told, [], wanted, counted)
         return Counted(counted, found.at_least, judge.bundle.version_text)
 
 
@@ -73,15 +72,16 @@ def count_facets(
     with judging(service, asker) as judge:
         plan = Plan(judge, search.kind)
         require_facets(names, plan.names.indexed if search.kind == "entity" else ())
+        wanted = plan.filter(search)
         tallies: dict[str, Sequence[tuple[Value, int]]] = {}
         at_least = False
         for name in names:
-            wanted = all_of(plan.filter(search), plan.visible(_NAMES.get(name, name)))
-            found = _find(judge, plan, search, wanted, name)
+            shown = _NAMES.get(name, name)
+            found = _find(judge, plan, Asked(search, all_of(wanted, plan.visible(shown)), [shown]), name)
             tallies[name] = _tally(judge, plan, found, name, limit)
             at_least |= found.at_least
         counted = sum(number for values in tallies.values() for _, number in values)
-        plan.record(told, [], plan.filter(search), counted)
+        plan.record(told, [], wanted, counted)
         return Facets(tallies, at_least, judge.bundle.version_text)
 
 
@@ -103,26 +103,24 @@ def _read_values(asset: Asset, name: str) -> Iterator[str]:
         yield write_json(encode(part))
 
 
-def _find(judge: Judge, plan: Plan, search: Search, wanted: Filter, facet: str = "") -> _Found:
+def _find(judge: Judge, plan: Plan, asked: Asked, facet: str = "") -> _Found:
     """Of what is wanted, what SQL can say, and the rest of it decided one by one."""
-    certain, doubtful = _part(judge, plan, wanted)
+    certain, doubtful = _part(judge, plan, asked.wanted)
     decided, values = 0, Counter[str]()
-    left, room, after = plan.afford(EXAMINED), CHARACTERS, None
+    end = find_end(judge, plan, asked) if doubtful != NONE else None
+    after: Place | None = None
     while doubtful != NONE:
-        limit = min(left, _AT_ONCE)
-        rows = find(judge.inventory, plan.kind, doubtful, order=BY_ID, after=after, limit=limit)
-        told = plan.show(search, [row._replace(certain=False) for row in rows])
+        rows = find(judge.inventory, plan.kind, doubtful, order=BY_ID, after=after, limit=_AT_ONCE)
+        near = [row for row in rows if end is None or not is_after(BY_ID, row.place, end)]
+        told = plan.show(asked.search, [row._replace(certain=False) for row in near])
         shown = [asset for asset in told if asset is not None]
         decided += len(shown)
         if facet:
             values.update(text for asset in shown for text in _read_values(asset, facet))
-        if len(rows) < limit:
+        if len(near) < _AT_ONCE:
             break
-        left, room, after = left - len(rows), room - weigh(rows, told), rows[-1].place
-        if left <= 0 or room <= 0:
-            more = find(judge.inventory, plan.kind, doubtful, order=BY_ID, after=after, limit=1)
-            return _Found(certain, decided, values, at_least=bool(more))
-    return _Found(certain, decided, values, at_least=False)
+        after = rows[-1].place
+    return _Found(certain, decided, values, at_least=end is not None)
 
 
 def _part(judge: Judge, plan: Plan, wanted: Filter) -> tuple[Filter, Filter]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import orjson
@@ -12,17 +12,15 @@ from policy_service.access.cursors import Cursor, read_cursor, write_cursor
 from policy_service.access.enforce import Asker, Judge, judging
 from policy_service.access.plan import Plan
 from policy_service.access.query import Search
+from policy_service.access.weights import MOST, weigh
+from policy_service.access.windows import Asked, find_end
 from policy_service.assets.asset import Asset
 from policy_service.assets.find import find
-from policy_service.assets.sql.pages import BY_ID, Found, Order, Place
+from policy_service.assets.sql.pages import BY_ID, Order, Place, is_after
 from policy_service.errors import Forbidden
 from policy_service.policy.residual.filter import EVERY
 
-# rows that are decided one by one for a page; a page can be short of its limit where they are not enough
-EXAMINED = 2_000
-# and what all rows of a page hold together: a thousand of the largest would fill the memory of a worker
-CHARACTERS = 8 * 1024 * 1024
-# those at once: a page of a hundred, and the one that tells whether another page follows
+# rows that are read at once: a page of a hundred, and the one that tells whether another page follows
 _AT_ONCE = 101
 
 
@@ -81,39 +79,29 @@ def collect(
     """The assets that may be seen, and the place after which the next page begins; none where this is the last.
 
     A full page is the last where nothing follows that may be seen: what is hidden must not show in there being one.
+    A page is short of its limit where what is shown weighs too much, and where too many rows have to be decided.
     """
     shown: list[Asset] = []
     last: Place | None = None
     wanted = plan.filter(search)
-    left, room, chunk = plan.afford(EXAMINED), CHARACTERS, limit + 1
+    end = find_end(judge, plan, Asked(search, wanted), order, after)
+    room, chunk = MOST, limit + 1
     while True:
-        chunk = min(chunk, _AT_ONCE, left)
+        chunk = min(chunk, _AT_ONCE)
         rows = find(judge.inventory, plan.kind, wanted, order=order, after=after, limit=chunk)
-        told = plan.show(search, rows)
-        for position, (row, asset) in enumerate(zip(rows, told, strict=True)):
-            if asset is not None and len(shown) == limit:
-                plan.leave(rows[position:])
+        near = rows if end is None else [row for row in rows if not is_after(order, row.place, end)]
+        for position, (row, asset) in enumerate(zip(near, plan.show(search, near), strict=True)):
+            if asset is None:
+                continue
+            if len(shown) == limit or room <= 0:
+                plan.leave(near[position:])
                 return shown, last
-            if asset is not None:
-                shown.append(asset)
-                last = row.place
-        if len(rows) < chunk:
-            return shown, None
+            shown.append(asset)
+            last, room = row.place, room - weigh(asset)
+        if len(near) < chunk:
+            return shown, end
         after, chunk = rows[-1].place, 2 * chunk
-        left -= sum(not row.certain for row in rows)
-        room -= weigh(rows, told)
-        if left <= 0 or room <= 0:
-            return shown, after
 
 
 def _read_place(begin: Cursor | None) -> Place | None:
     return None if begin is None else Place(*orjson.loads(begin.after))
-
-
-def weigh(rows: Sequence[Found], told: Sequence[Asset | None]) -> int:
-    """About how many characters the properties of rows have, of those that are shown what is shown: how much is hidden
-    of them must not show in where a page ends."""
-    assets = (asset or row.asset for row, asset in zip(rows, told, strict=True))
-    values = (value for asset in assets for value in asset.properties.values())
-    parts = (part for value in values for part in (value if isinstance(value, list) else (value,)))
-    return sum(len(part) if isinstance(part, str) else 8 for part in parts)

@@ -18,7 +18,7 @@ from policy_service.assets.sql.counts import count_rows
 from policy_service.assets.sql.databases import Database
 from policy_service.assets.sql.facets import count_values, name_rows
 from policy_service.assets.sql.looks import Look
-from policy_service.assets.sql.pages import BY_ID, Found, Order, Place, read_page
+from policy_service.assets.sql.pages import BY_ID, Found, Order, Place, read_page, read_places
 from policy_service.assets.sql.postgresql import Postgresql
 from policy_service.assets.sql.sayable import find_fields, simplify
 from policy_service.assets.sql.sqlite import Sqlite
@@ -34,6 +34,14 @@ def find(
     """At most `limit` of the assets that a filter may be true of, after a place of an order; deleted ones not."""
     look, said = look_at(inventory, kind, filter_)
     return read_page(look, inventory.sealing, said, order, after, limit)
+
+
+def find_places(
+    inventory: Inventory, kind: Kind, filter_: Filter, *, order: Order = BY_ID, after: Place | None = None, limit: int
+) -> list[tuple[Place, int]]:
+    """The same of where they stand alone, each with about how many characters it holds."""
+    look, said = look_at(inventory, kind, filter_)
+    return read_places(look, said, order, after, limit)
 
 
 def count(inventory: Inventory, kind: Kind, filter_: Filter) -> int:

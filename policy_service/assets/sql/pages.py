@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, Text, literal, select, tuple_
+from sqlalchemy import Select, Text, cast, func, literal, select, tuple_
 
 from policy_service.assets.asset import Asset, Kind
 from policy_service.assets.restricted import Sealing
@@ -65,23 +65,49 @@ def read_page(
 ) -> list[Found]:
     """At most `limit` of the assets that the filter may be true of, after a place of the order."""
     upper, lower = bound(filter_, upper=True), bound(filter_, upper=False)
+    chosen = _ROWS[look.shape.kind].add_columns(_CERTAIN if upper == lower else look.where(lower).label("certain"))
+    found = []
+    for row in _read(look, chosen, upper, order, after, limit):
+        asset = read_row(look.shape.kind, row, sealing)
+        # where the lower bound is NULL it is not true
+        found.append(Found(asset, bool(row.certain), Place(_read_value(asset, order), asset.id)))
+    return found
+
+
+def read_places(look: Look, filter_: Filter, order: Order, after: Place | None, limit: int) -> list[tuple[Place, int]]:
+    """The places of at most `limit` of the rows that the filter may be true of, after a place of the order, and about
+    how many characters each holds."""
+    table, column = look.table, _COLUMNS.get(order.by)
+    documents = (table.properties, table.tags, table.sealed)
+    size: Any = sum(func.coalesce(func.length(cast(each, Text)), 0) for each in documents)
+    value = literal(None, Text()) if column is None else getattr(table, column)
+    chosen = select(table.id, value.label("place"), size.label("size"))
+    rows = _read(look, chosen, bound(filter_, upper=True), order, after, limit)
+    return [(Place(row.place, row.id), row.size) for row in rows]
+
+
+def is_after(order: Order, place: Place, other: Place) -> bool:
+    """Whether a place comes after another in an order."""
+    if (place.value is None) is not (other.value is None):
+        return place.value is None
+    # of two without a value, and in the order of ids, the id alone tells
+    one, two = ((each.id,) if each.value is None else (each.value, each.id) for each in (place, other))
+    return one < two if order.descending else one > two
+
+
+def _read(look: Look, chosen: Select[Any], upper: Filter, order: Order, after: Place | None, limit: int) -> list[Any]:
     if upper == NONE or limit < 1:
         return []
-    chosen = _ROWS[look.shape.kind].add_columns(_CERTAIN if upper == lower else look.where(lower).label("certain"))
     if order.by == "_id":
         statements = [_by_id(look, chosen, upper, Window(limit, after.id if after else None, order.descending))]
     else:
         statements = _by_column(look, chosen, upper, order, after)
-    found: list[Found] = []
+    rows: list[Any] = []
     for statement in statements:
-        rows = look.session.execute(statement.limit(limit - len(found)))
-        for row in rows:
-            asset = read_row(look.shape.kind, row, sealing)
-            # where the lower bound is NULL it is not true
-            found.append(Found(asset, bool(row.certain), Place(_read_value(asset, order), asset.id)))
-        if len(found) == limit:
+        rows += look.session.execute(statement.limit(limit - len(rows)))
+        if len(rows) == limit:
             break
-    return found
+    return rows
 
 
 def _by_id(look: Look, chosen: Select[Any], upper: Filter, window: Window) -> Select[Any]:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from policy_service.access import lists, plan
+from policy_service.access import lists, plan, windows
 from policy_service.model import Caller, Thing
 from tests.unit.access.desks import Desk, entity, relationship
 
@@ -117,7 +117,7 @@ def test_rows_that_come_and_go_move_no_other(desk: Desk) -> None:
 def test_what_is_decided_row_by_row_is_the_same_list_in_shorter_pages(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lists, "EXAMINED", 3)
+    monkeypatch.setattr(windows, "EXAMINED", 3)
     desk.write_files({"own.cedar": NEARBY})
     fill(desk, 12, 2, ip="10.1.2.3")
     fill(desk, 3, ip="11.1.2.3")
@@ -132,17 +132,17 @@ def test_what_is_decided_row_by_row_is_the_same_list_in_shorter_pages(
 
 
 def test_a_page_of_large_assets_ends_early_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lists, "CHARACTERS", 1_000)
-    monkeypatch.setattr(lists, "_AT_ONCE", 2)
+    monkeypatch.setattr(lists, "MOST", 3_000)
+    monkeypatch.setattr(lists, "_AT_ONCE", 3)
     desk.write_files({"own.cedar": SEES})
     for number in range(6):
-        desk.make(f"large-{number}", open=True, text=["x" * 300, "y" * 300])
+        desk.make(f"large-{number}", open=True, **{"text": ["x" * 300, "y" * 300], "tag.t": "z" * 900})
         desk.make(f"hidden-{number}", text=["x" * 300, "y" * 300])
-    assert [len(page) for page in pages(desk, "bob", "limit=100")] == [2, 2, 2, 0]
+    assert [len(page) for page in pages(desk, "bob", "limit=100")] == [2, 2, 2]
 
 
 def test_where_a_page_ends_tells_nothing_of_what_is_hidden(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lists, "CHARACTERS", 1_000)
+    monkeypatch.setattr(lists, "MOST", 5_000)
     monkeypatch.setattr(lists, "_AT_ONCE", 2)
     hides = """
 @id("texts") @hides("text")
@@ -150,18 +150,56 @@ forbid(principal == user::"bob", action == PolicyService::Action::"readProperty"
 """
     desk.write_files({"own.cedar": SEES + hides})
     for number in range(6):
-        desk.make(f"h-{number}", open=True, text=["x" * 300, "y" * 300])
+        desk.make(f"h-{number}", open=True, text=["x" * 900, "y" * 900])
     assert [len(page) for page in pages(desk, "bob", "limit=100")] == [6]
+
+
+HIDDEN = """
+@id("pay") @hides("salary")
+forbid(principal == user::"bob", action == PolicyService::Action::"readProperty", resource)
+when { resource has ip && ip(resource.ip).isInRange(ip("10.0.0.0/8")) };
+"""
+
+
+@pytest.mark.parametrize("rest", ["", HIDDEN], ids=["a hidden row", "a hidden property"])
+@pytest.mark.parametrize("most", [2, 5, 6, 7])
+def test_no_condition_finds_out_by_where_an_answer_ends(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, rest: str, most: int
+) -> None:
+    """Neither what is true of a row that is not seen, nor what a hidden property is, however many are left open."""
+    monkeypatch.setattr(windows, "EXAMINED", most)
+    own = 'permit(principal == user::"bob", action, resource);' if rest else NEARBY
+    desk.write_files({"own.cedar": own + rest})
+    for number in range(5):
+        desk.make(f"seen-{number}", ip="11.1.1.1" if rest else "10.1.1.1", salary=1)
+    desk.make("hidden", ip="10.1.1.1" if rest else "11.1.1.1", salary=777)
+    told = []
+    for value in (777, 778):
+        hidden = {"property": "salary", "op": "eq", "value": value}
+        beside = {"or": [hidden, {"property": "salary", "op": "lt", "value": 2}]}
+        for where in (hidden, beside):
+            for how, more in (
+                ("count", {}),
+                ("facets", {"facets": ["type"]}),
+                ("search", {}),
+                ("search", {"limit": 5}),
+            ):
+                for text in ({}, {"sort": "_key"}, {"sort": "-_createdOn"}) if how == "search" else ({},):
+                    body = {"where": where, **more, **text}
+                    reply = desk.ask("bob", "POST", f"/entities:{how}", body).json
+                    told.append((value, {**reply, "cursor": "cursor" in reply}))
+    half = len(told) // 2
+    assert [each for _, each in told[:half]] == [each for _, each in told[half:]]
 
 
 def test_the_more_policies_concern_the_subject_the_fewer_rows_are_decided_for_a_page(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lists, "EXAMINED", 6)
+    monkeypatch.setattr(windows, "EXAMINED", 6)
     desk.write_files({"own.cedar": NEARBY})
     fill(desk, 6, ip="10.1.2.3")
     # the one, and those of the platform
-    for few, lengths in ((100, [6, 0]), (1, [3, 3, 0])):
+    for few, lengths in ((100, [6]), (1, [3, 3])):
         monkeypatch.setattr(plan, "FEW", few)
         assert [len(page) for page in pages(desk, "bob", "limit=100")] == lengths
 

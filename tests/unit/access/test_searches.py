@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from policy_service.access import counts
+from policy_service.access import counts, windows
 from policy_service.assets.sql import sayable
 from tests.property.asset_searches import FACETS, SORTS, check_facets, draw_search, is_meant, sort
 from tests.unit.access.desks import Desk, entity, relationship
@@ -85,25 +85,26 @@ def _bodies() -> list[str]:
 
 
 def test_a_count_that_can_t_be_decided_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counts, "EXAMINED", 5)
+    monkeypatch.setattr(windows, "EXAMINED", 5)
     desk.write_files({"own.cedar": NEARBY})
     for number in range(12):
         desk.make(f"h-{number}", ip="10.1.2.3" if number % 2 else "11.1.1.1")
-        desk.make(f"none-{number}")
+        desk.make(f"none-{number}", "disk")
     told = desk.ask("bob", "POST", "/entities:count", {}).json
     assert told["atLeast"] is True
     assert 0 <= told["count"] <= 5
     facets = desk.ask("bob", "POST", "/entities:facets", {"facets": ["type"]}).json
     assert facets["atLeast"] is True
-    # what is not doubtful is exact, however many there are
-    exact = {"where": {"not": {"property": "ip", "op": "exists"}}}
-    assert desk.ask("bob", "POST", "/entities:count", exact).json == {"count": 0}
-    monkeypatch.setattr(counts, "EXAMINED", 12)
+    # what is not doubtful is exact, however many there are: of a type; what else is asked of them tells nothing
+    assert desk.ask("bob", "POST", "/entities:count", {"type": "disk"}).json == {"count": 0}
+    none = {"where": {"property": "ip", "op": "eq", "value": "nowhere"}}
+    assert desk.ask("bob", "POST", "/entities:count", none).json == {"count": 0, "atLeast": True}
+    monkeypatch.setattr(windows, "EXAMINED", 12)
     assert desk.ask("bob", "POST", "/entities:count", {}).json == {"count": 6}
 
 
 def test_a_count_of_large_assets_says_so_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counts, "CHARACTERS", 1_000)
+    monkeypatch.setattr(windows, "MOST", 1_500)
     monkeypatch.setattr(counts, "_AT_ONCE", 2)
     desk.write_files({"own.cedar": NEARBY})
     for number in range(6):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from policy_service.assets import entities
-from policy_service.assets.find import BY_ID, Order, Place, count, facets, find, say
+from policy_service.assets.find import BY_ID, Order, Place, count, facets, find, find_places, say
+from policy_service.assets.sql.pages import is_after
 from policy_service.model import Uid
 from policy_service.policy.residual.filter import (
     EVERY,
@@ -147,6 +148,25 @@ _ORDERS = {
     "_key": lambda asset: asset.key,
     "_type": lambda asset: asset.type,
 }
+
+
+def test_places_are_those_of_the_rows_in_any_order(store) -> None:
+    with opened(store, make_bundle(restricted="ssn")) as inventory:
+        for number, name in enumerate(
+            ("b", "B", "é", "e\u0301", "\U0001f600", "\uffee", None, None, "n" * 300, "n" * 299)
+        ):
+            entity(inventory, f"k{number}", displayName=name, text="x" * 100 * number, tag__t="y", ssn="z" * 50)
+        for by in ("_id", "displayName", "_createdOn", "_key", "_type"):
+            for order in (Order(by), Order(by, descending=True)):
+                rows = find(inventory, "entity", EVERY, order=order, limit=20)
+                told = find_places(inventory, "entity", EVERY, order=order, limit=20)
+                assert [place for place, _ in told] == [row.place for row in rows]
+                assert all(size > 100 * int(row.asset.key[1:]) + 50 for row, (_, size) in zip(rows, told, strict=True))
+                for position, (place, _) in enumerate(told):
+                    assert [is_after(order, other, place) for other, _ in told] == [
+                        each > position for each in range(len(told))
+                    ]
+                assert find_places(inventory, "entity", EVERY, order=order, after=told[3][0], limit=2) == told[4:6]
 
 
 def test_of_what_is_opaque_lists_have_all_and_counts_what_is_certain(store) -> None:
