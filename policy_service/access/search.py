@@ -20,6 +20,7 @@ from policy_service.access.doubts import find_doubt
 from policy_service.access.facts import StoredFacts, now
 from policy_service.access.ownership import deny_contested
 from policy_service.access.plan import FEW
+from policy_service.access.weights import MOST, weigh
 from policy_service.assets.asset import Kind
 from policy_service.assets.find import find
 from policy_service.assets.inventory import Inventory
@@ -43,8 +44,8 @@ from policy_service.policy.values import dumps
 
 Role: TypeAlias = Literal["subject", "resource", "action"]
 
-# candidates that are decided one by one for a page, fewer where many policies concern them; a page can be short of its
-# limit where they are not enough
+# candidates that are decided one by one for a page, fewer where many policies concern them, or where all that is looked
+# at for them weighs more than `MOST`; a page can be short of its limit where they are not enough
 EXAMINED = 2_000
 _AT_ONCE = 100
 # the stages of a search, by the letter with which a place in one begins: files and groups, then what is stored
@@ -102,7 +103,7 @@ def _collect(trial: _Trial, after: str, limit: int) -> tuple[list[str], str]:
     shown: list[str] = []
     last = after
     for chunk in trial.candidates(after, limit + 1):
-        doubtful = [one.name for one in chunk if not one.certain][: max(0, EXAMINED - trial.work)]
+        doubtful = trial.afford(chunk)
         allowed = set(trial.allows(doubtful))
         tried = set(doubtful)
         for one in chunk:
@@ -117,11 +118,15 @@ def _collect(trial: _Trial, after: str, limit: int) -> tuple[list[str], str]:
 
 
 class _Candidate(NamedTuple):
-    """One that may be found; `certain` where no decision is needed. `place` says where it stands among all."""
+    """One that may be found; `certain` where no decision is needed. `place` says where it stands among all.
+
+    `weight` is of what is stored of it, where that was read.
+    """
 
     name: str
     place: str
     certain: bool = False
+    weight: int = 0
 
 
 class _Trial:
@@ -135,7 +140,9 @@ class _Trial:
         self._asked = asked
         self._examined: list[str] = []
         # the decisions so far, where many policies concern one as so many of few
-        self.work = 0
+        self._work = 0
+        # of the entities that were looked at so far: all are kept until they are recorded
+        self._weight = 0
         self._entities: dict[Uid, Entity | None] = {}
         self._needs = NOTHING
         self._context: dict[str, object] = {}
@@ -164,10 +171,13 @@ class _Trial:
     def _read(self, inventory: Inventory, kind: Kind, place: Place | None, size: int) -> Iterator[list[_Candidate]]:
         assert self._filter is not None  # noqa: S101
         while found := find(inventory, kind, self._filter, after=place, limit=size):
-            yield [_Candidate(row.asset.id, kind[0] + row.asset.id, row.certain) for row in found]
-            if len(found) < size:
-                return
+            chunk = [_Candidate(row.asset.id, kind[0] + row.asset.id, row.certain, weigh(row.asset)) for row in found]
             place = found[-1].place
+            # not kept beside the next ones
+            del found
+            yield chunk
+            if len(chunk) < size:
+                return
 
     def _make_filter(self, inventory: Inventory) -> Filter:
         """The stored entities that the question allows."""
@@ -191,6 +201,19 @@ class _Trial:
     def _thing(self) -> Thing:
         return getattr(self._asked.request, self._asked.role)  # type: ignore[no-any-return]
 
+    def afford(self, chunk: Sequence[_Candidate]) -> list[str]:
+        """Those of the candidates that are to be decided for this page, from the first: of a page one at least."""
+        names: list[str] = []
+        weight = self._weight
+        for one in chunk:
+            if one.certain:
+                continue
+            if (self._work + len(names) >= EXAMINED or weight >= MOST) and (names or self._examined):
+                break
+            names.append(one.name)
+            weight += one.weight
+        return names
+
     def allows(self, names: Sequence[str]) -> list[str]:
         """Those of the candidates that would be allowed."""
         if not names:
@@ -201,7 +224,7 @@ class _Trial:
         for facts in gathered:
             self._keep(facts)
             concerned = self._bundle.index.find(facts.principal, facts.action, facts.resource).policies
-            self.work += max(1, len(concerned) // FEW)
+            self._work += max(1, len(concerned) // FEW)
         self._examined += names
         decisions = decide_all(self._bundle, gathered)
         return [
@@ -211,6 +234,8 @@ class _Trial:
         ]
 
     def _keep(self, facts: Facts | Asked) -> None:
+        new = [entity for uid, entity in facts.entities.items() if entity and uid not in self._entities]
+        self._weight += sum(len(dumps(entity.attributes)) + len(dumps(entity.tags)) for entity in new)
         self._entities.update(facts.entities)
         self._needs = self._needs.join(facts.needs)
         self._context.update(facts.context)
