@@ -234,8 +234,8 @@ class _Trial:
         ]
 
     def _keep(self, facts: Facts | Asked) -> None:
-        new = [entity for uid, entity in facts.entities.items() if entity and uid not in self._entities]
-        self._weight += sum(len(dumps(entity.attributes)) + len(dumps(entity.tags)) for entity in new)
+        new = {uid: entity for uid, entity in facts.entities.items() if uid not in self._entities}
+        self._weight += len(write_entities(new, facts.needs._replace(attributes=None, hierarchy=True)))
         self._entities.update(facts.entities)
         self._needs = self._needs.join(facts.needs)
         self._context.update(facts.context)

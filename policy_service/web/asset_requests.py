@@ -105,7 +105,10 @@ class Query:
 
     def texts(self, name: str) -> tuple[str, ...]:
         """All values of a parameter that may be sent more than once."""
-        return tuple(self._given.pop(name, ()))
+        values = tuple(self._given.pop(name, ()))
+        if "" in values:
+            raise RequestError(f"`{name}` is empty, write a value or leave it out")
+        return values
 
     def number(self, name: str, default: int, largest: int) -> int:
         """A whole number from 1 to `largest`."""

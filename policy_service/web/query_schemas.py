@@ -45,7 +45,7 @@ _SEARCHED: dict[str, Schema] = {
     "type": _text("Only those of this type."),
     "class": _text("Only those of this class."),
     "text": _text(
-        "Only those with this text in `displayName`, `_key` or a property that `tenant.yaml` says is indexed, whatever"
+        "Only those with this text in `displayName`, `_key` or an indexed property that is a text, whatever"
         f" the case of ASCII letters; at most {LIMITS.pattern_bytes} bytes."
     ),
 }

@@ -143,6 +143,52 @@ def test_the_more_policies_concern_one_the_fewer_are_decided_for_a_page(
     assert pages == whole
 
 
+def decided(desk: Desk, request: Request, limit: int = 100) -> tuple[list[str], list[int]]:
+    """What the pages of a search find together, and how many candidates were decided for each."""
+    desk.log.records.clear()
+    pages, token = find(desk, "resource", request, limit)
+    while token:
+        more, token = find(desk, "resource", request, limit, token)
+        pages += more
+    return pages, [record["rows"]["examined"] for record in desk.log.records]
+
+
+def test_what_is_decided_for_a_page_weighs_so_much(desk: Desk, ids: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(9):
+        desk.make(f"w{number}", ip=f"{10 + number % 2}.0.0.1", note="n" * 50_000)
+    request = Request(BOB, Act("ping"), Thing("host", ""))
+    whole, examined = decided(desk, request)
+    assert (len(whole), sum(examined), len(examined)) == (9, 18, 1)
+    monkeypatch.setattr("policy_service.access.search.MOST", 120_000)
+    for limit in (100, 2):
+        found, examined = decided(desk, request, limit)
+        assert found == whole
+        # three of those that are large, and small ones between them
+        assert len(examined) >= 3
+        assert max(examined) <= 3 + 9
+    # one at least, whatever it weighs
+    monkeypatch.setattr("policy_service.access.search.MOST", 1)
+    assert decided(desk, request) == (whole, [1] * 18)
+
+
+def test_what_files_name_weighs_as_much_as_is_stored_of_it(
+    desk: Desk, ids: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = [desk.make(f"w{number}", ip="10.0.0.1", note="n" * 50_000) for number in range(9)]
+    members = "".join(f"g, host:{id_}, group:staff, acme\n" for id_ in large)
+    desk.write_files({"p.cedar": POLICIES, **FILES, "groups.csv": members})
+    monkeypatch.setattr("policy_service.access.search._AT_ONCE", 2)
+    request = Request(BOB, Act("ping"), Thing("host", ""))
+    whole, examined = decided(desk, request)
+    assert len(examined) == 1
+    monkeypatch.setattr("policy_service.access.search.MOST", 120_000)
+    found, examined = decided(desk, request)
+    assert found == whole
+    assert found[:9] == sorted(large)
+    assert max(examined) <= 3 + 2 + 9
+    assert examined[0] <= 4
+
+
 def test_a_filter_decides_nothing_one_by_one(desk: Desk, ids: list[str]) -> None:
     find(desk, "resource", Request(EVE, Act("open"), Thing("host", "")))
     record = desk.log.records[-1]

@@ -71,6 +71,8 @@ def test_a_query_is_taken_part_by_part() -> None:
     query.end()
     with pytest.raises(RequestError, match="`class` is empty"):
         Query("class=").text("class")
+    with pytest.raises(RequestError, match="`type` is empty"):
+        Query("type=a&type=").texts("type")
     empty = Query("")
     assert (empty.text("x"), empty.texts("x"), empty.number("x", 9, 10)) == ("", (), 9)
     empty.end()
