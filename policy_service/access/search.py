@@ -38,7 +38,7 @@ from policy_service.policy.residual.filter import NONE, Filter, Test, all_of, co
 from policy_service.policy.residual.plan import residual
 from policy_service.policy.residual.symbols import TYPE
 from policy_service.policy.residual.words import explain
-from policy_service.policy.scope import NOTHING
+from policy_service.policy.scope import NOTHING, Needs
 from policy_service.policy.universe import find_actions, find_ids
 from policy_service.policy.values import dumps
 
@@ -48,6 +48,8 @@ Role: TypeAlias = Literal["subject", "resource", "action"]
 # at for them weighs more than `MOST`; a page can be short of its limit where they are not enough
 EXAMINED = 2_000
 _AT_ONCE = 100
+# all that is known of entities
+_WHOLE = Needs(hierarchy=True)
 # the stages of a search, by the letter with which a place in one begins: files and groups, then what is stored
 _FILED = "f"
 _KINDS: tuple[Kind, ...] = ("entity", "relationship")
@@ -235,7 +237,7 @@ class _Trial:
 
     def _keep(self, facts: Facts | Asked) -> None:
         new = {uid: entity for uid, entity in facts.entities.items() if uid not in self._entities}
-        self._weight += len(write_entities(new, facts.needs._replace(attributes=None, hierarchy=True)))
+        self._weight += len(write_entities(new, _WHOLE))
         self._entities.update(facts.entities)
         self._needs = self._needs.join(facts.needs)
         self._context.update(facts.context)

@@ -57,18 +57,19 @@ def _whole(default: int, largest: int) -> Schema:
     return {"type": "integer", "minimum": 1, "maximum": largest, "default": default}
 
 
+_TEXT: Schema = {"type": "string", "minLength": 1}
 _PARAMETERS: dict[str, Schema] = {
     "X-Request-ID": _header("X-Request-ID", "Any string of printable ASCII; the answer carries it back."),
     "Policy-Subject": _header("Policy-Subject", "In whose name it is asked, by a key with the scope `act`."),
     "If-Match": _header("If-Match", "The `ETag` that the asset must have still."),
     "If-None-Match": _header("If-None-Match", "The `ETag` that the client has; 304 where it is the same."),
-    "type": _query("type", {"type": "string"}, "Only those of this type."),
-    "class": _query("class", {"type": "string"}, "Only those of this class."),
+    "type": _query("type", _TEXT, "Only those of this type."),
+    "class": _query("class", _TEXT, "Only those of this class."),
     "sort": _query("sort", {"enum": [sign + name for name in SORTS for sign in ("", "-")]}, "The order; `_id`."),
     "limit": _query("limit", _whole(LIMIT, LARGEST_LIMIT), "How many a page has at most."),
-    "cursor": _query("cursor", {"type": "string"}, "The `cursor` of the page before."),
+    "cursor": _query("cursor", _TEXT, "The `cursor` of the page before."),
     "direction": _query("direction", {"enum": list(DIRECTIONS), "default": "both"}, "Along which relationships."),
-    "types": _query("type", {"type": "array", "items": {"type": "string"}}, "Only relationships of these types."),
+    "types": _query("type", {"type": "array", "items": _TEXT}, "Only relationships of these types."),
     "most": _query("limit", _whole(LARGEST_LIMIT, LARGEST_LIMIT), "More than these are 400."),
     "depth": _query("depth", _whole(WALKED, DEPTH), "How many steps to go."),
 }
