@@ -39,7 +39,7 @@ from policy_service.policy.residual.plan import residual
 from policy_service.policy.residual.symbols import TYPE
 from policy_service.policy.residual.words import explain
 from policy_service.policy.scope import NOTHING, Needs
-from policy_service.policy.universe import find_actions, find_ids
+from policy_service.policy.universe import find_actions, find_ids, has_id
 from policy_service.policy.values import dumps
 
 Role: TypeAlias = Literal["subject", "resource", "action"]
@@ -108,11 +108,12 @@ def _collect(trial: _Trial, after: str, limit: int) -> tuple[list[str], str]:
         doubtful = trial.afford(chunk)
         allowed = set(trial.allows(doubtful))
         tried = set(doubtful)
-        for one in chunk:
+        for position, one in enumerate(chunk):
             if not one.certain and one.name not in tried:
                 return shown, last
             if one.certain or one.name in allowed:
                 if len(shown) == limit:
+                    trial.leave([each.name for each in chunk[position:]])
                     return shown, last
                 shown.append(one.name)
             last = one.place
@@ -173,12 +174,14 @@ class _Trial:
     def _read(self, inventory: Inventory, kind: Kind, place: Place | None, size: int) -> Iterator[list[_Candidate]]:
         assert self._filter is not None  # noqa: S101
         while found := find(inventory, kind, self._filter, after=place, limit=size):
-            chunk = [_Candidate(row.asset.id, kind[0] + row.asset.id, row.certain, weigh(row.asset)) for row in found]
-            place = found[-1].place
+            # those that files name have been looked at with them
+            new = [row for row in found if not has_id(self._bundle, row.asset.uid)]
+            chunk = [_Candidate(row.asset.id, kind[0] + row.asset.id, row.certain, weigh(row.asset)) for row in new]
+            place, is_last = found[-1].place, len(found) < size
             # not kept beside the next ones
-            del found
+            del found, new
             yield chunk
-            if len(chunk) < size:
+            if is_last:
                 return
 
     def _make_filter(self, inventory: Inventory) -> Filter:
@@ -234,6 +237,10 @@ class _Trial:
             for name, facts, decision in zip(names, gathered, decisions, strict=True)
             if deny_contested(self._bundle, self._contested, facts, decision).allowed
         ]
+
+    def leave(self, names: Sequence[str]) -> None:
+        """Record nothing of these, which another page is about."""
+        self._examined = [name for name in self._examined if name not in names]
 
     def _keep(self, facts: Facts | Asked) -> None:
         new = {uid: entity for uid, entity in facts.entities.items() if uid not in self._entities}

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from heapq import merge
 
+from policy_service.model import Uid
 from policy_service.policy.bundle import Bundle
 from policy_service.policy.names import action_name, action_uid
 
@@ -21,6 +22,11 @@ def find_ids(bundle: Bundle, type_: str, after: str | None = None) -> Iterator[s
         if id_ != last:
             yield id_
             last = id_
+
+
+def has_id(bundle: Bundle, uid: Uid) -> bool:
+    """Whether an entity is one of these."""
+    return uid in bundle.entities or uid in bundle.groups.parents
 
 
 def _rest(ids: list[str] | tuple[str, ...], after: str | None) -> Iterator[str]:

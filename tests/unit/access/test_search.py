@@ -113,6 +113,28 @@ def test_files_come_before_the_store_and_a_page_may_end_between(desk: Desk, ids:
     assert find(desk, "resource", request, 100, token)[0] == sorted(ids)
 
 
+def test_what_files_and_the_store_both_name_is_found_once(desk: Desk, ids: list[str]) -> None:
+    both = "".join(f"g, host:{id_}, group:staff, acme\n" for id_ in ids[::2])
+    desk.write_files({"p.cedar": POLICIES, **FILES, "groups.csv": both})
+    request = Request(Thing("user", "ada"), Act("any"), Thing("host", ""))
+    for limit in (1, 2, 3, 100):
+        pages, token = find(desk, "resource", request, limit)
+        while token:
+            more, token = find(desk, "resource", request, limit, token)
+            pages += more
+        assert pages == [*sorted(ids[::2]), *sorted(ids[1::2])]
+
+
+def test_what_is_allowed_and_on_the_next_page_is_not_recorded_as_withheld(desk: Desk, ids: list[str]) -> None:
+    desk.write_files(
+        {"p.cedar": POLICIES, **FILES, "groups.csv": "".join(f"g, host:h{n}, group:s, acme\n" for n in "abc")}
+    )
+    desk.log.records.clear()
+    assert find(desk, "resource", Request(Thing("user", "ada"), Act("any"), Thing("host", "")), 1)[0] == ["ha"]
+    (record,) = desk.log.records
+    assert record["rows"] == {"examined": 1, "shown": 1, "ids": ["ha"], "withheld": []}
+
+
 def test_what_can_t_be_said_of_rows_is_decided_and_not_more_than_so_many(
     desk: Desk, ids: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
