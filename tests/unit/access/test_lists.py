@@ -131,6 +131,23 @@ def test_what_is_decided_row_by_row_is_the_same_list_in_shorter_pages(
     assert pages(desk, "bob", "limit=2") == [[]]
 
 
+@pytest.mark.parametrize("sort", ["_id", "-_id", "displayName", "-displayName", "_createdOn", "-_key", "_type"])
+def test_pages_that_end_early_are_the_whole_list_in_any_order(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, sort: str
+) -> None:
+    monkeypatch.setattr(windows, "EXAMINED", 3)
+    monkeypatch.setattr(lists, "_AT_ONCE", 2)
+    desk.write_files({"own.cedar": NEARBY})
+    for number in range(20):
+        names = {} if number % 5 == 0 else {"displayName": "name" if number % 3 else f"é{number}"}
+        desk.make(f"h-{number}", f"t{number % 2}", ip="10.1.2.3" if number % 4 else "11.1.2.3", **names)
+    whole = [item["_key"] for item in desk.ask("ada", "GET", "/entities", query=f"sort={sort}&limit=100").json["items"]]
+    seen = [key for key in whole if int(key.partition("-")[2]) % 4]
+    told = pages(desk, "bob", f"sort={sort}&limit=4")
+    assert [key for page in told for key in page] == seen
+    assert len(told) >= 6
+
+
 def test_a_page_of_large_assets_ends_early_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lists, "MOST", 3_000)
     monkeypatch.setattr(lists, "_AT_ONCE", 3)
