@@ -136,7 +136,8 @@ def test_pages_that_end_early_are_the_whole_list_in_any_order(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, sort: str
 ) -> None:
     monkeypatch.setattr(windows, "EXAMINED", 3)
-    monkeypatch.setattr(lists, "_AT_ONCE", 2)
+    for module in (windows, lists):
+        monkeypatch.setattr(module, "_AT_ONCE", 2)
     desk.write_files({"own.cedar": NEARBY})
     for number in range(20):
         names = {} if number % 5 == 0 else {"displayName": "name" if number % 3 else f"é{number}"}
@@ -185,6 +186,7 @@ def test_no_condition_finds_out_by_where_an_answer_ends(
 ) -> None:
     """Neither what is true of a row that is not seen, nor what a hidden property is, however many are left open."""
     monkeypatch.setattr(windows, "EXAMINED", most)
+    monkeypatch.setattr(windows, "_AT_ONCE", 4)
     own = 'permit(principal == user::"bob", action, resource);' if rest else NEARBY
     desk.write_files({"own.cedar": own + rest})
     for number in range(5):
