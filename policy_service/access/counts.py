@@ -13,12 +13,12 @@ from policy_service.access.enforce import Asker, Judge, judging
 from policy_service.access.matching import read_property
 from policy_service.access.plan import Plan
 from policy_service.access.query import Search, require_facets
-from policy_service.access.windows import Asked, find_end
+from policy_service.access.windows import Asked, cut, find_end
 from policy_service.assets.asset import Asset
 from policy_service.assets.find import count, facets, find, say
-from policy_service.assets.sql.pages import BY_ID, Place, is_after
+from policy_service.assets.sql.pages import BY_ID, Place
 from policy_service.model import Value
-from policy_service.policy.residual.filter import NONE, Filter, all_of, bound, find_opaque, none_of
+from policy_service.policy.residual.filter import NONE, Filter, all_of, bound, is_opaque, none_of
 from policy_service.policy.stored_values import decode, encode, write_json
 
 _AT_ONCE = 100
@@ -58,7 +58,7 @@ def count_assets(service: Service, asker: Asker, search: Search, told: Mapping[s
     with judging(service, asker) as judge:
         plan = Plan(judge, search.kind)
         wanted = plan.filter(search)
-        found = _find(judge, plan, Asked(search, wanted))
+        found = _find(judge, plan, Asked(search, say(judge.inventory, plan.kind, wanted)))
         counted = count(judge.inventory, search.kind, found.certain) + found.decided
         plan.record(told, [], wanted, counted)
         return Counted(counted, found.at_least, judge.bundle.version_text)
@@ -77,7 +77,8 @@ def count_facets(
         at_least = False
         for name in names:
             shown = _NAMES.get(name, name)
-            found = _find(judge, plan, Asked(search, all_of(wanted, plan.visible(shown)), [shown]), name)
+            said = say(judge.inventory, plan.kind, all_of(wanted, plan.visible(shown)))
+            found = _find(judge, plan, Asked(search, said, [shown]), name)
             tallies[name] = _tally(judge, plan, found, name, limit)
             at_least |= found.at_least
         counted = sum(number for values in tallies.values() for _, number in values)
@@ -105,13 +106,13 @@ def _read_values(asset: Asset, name: str) -> Iterator[str]:
 
 def _find(judge: Judge, plan: Plan, asked: Asked, facet: str = "") -> _Found:
     """Of what is wanted, what SQL can say, and the rest of it decided one by one."""
-    certain, doubtful = _part(judge, plan, asked.wanted)
+    certain, doubtful = _part(asked.said, judge, plan)
     decided, values = 0, Counter[str]()
     end = find_end(judge, plan, asked) if doubtful != NONE else None
     after: Place | None = None
     while doubtful != NONE:
         rows = find(judge.inventory, plan.kind, doubtful, order=BY_ID, after=after, limit=_AT_ONCE)
-        near = [row for row in rows if end is None or not is_after(BY_ID, row.place, end)]
+        near = cut(rows, BY_ID, end)
         told = plan.show(asked.search, [row._replace(certain=False) for row in near])
         shown = [asset for asset in told if asset is not None]
         decided += len(shown)
@@ -123,13 +124,12 @@ def _find(judge: Judge, plan: Plan, asked: Asked, facet: str = "") -> _Found:
     return _Found(certain, decided, values, at_least=end is not None)
 
 
-def _part(judge: Judge, plan: Plan, wanted: Filter) -> tuple[Filter, Filter]:
+def _part(said: Filter, judge: Judge, plan: Plan) -> tuple[Filter, Filter]:
     """What is certainly wanted, and the rest of what may be, in two parts that SQL can tell from each other."""
-    said = say(judge.inventory, plan.kind, wanted)
     upper, certain = bound(said, upper=True), bound(said, upper=False)
     if upper == certain:
         return certain, NONE
     doubtful = all_of(upper, none_of(certain))
     # both together may be more than is said in one statement: what is certain would be counted twice
-    apart = next(find_opaque(say(judge.inventory, plan.kind, doubtful)), None) is None
+    apart = not is_opaque(say(judge.inventory, plan.kind, doubtful))
     return (certain, doubtful) if apart else (NONE, upper)

@@ -16,7 +16,7 @@ from policy_service.policy.hiding import READ_PROPERTY, SYSTEM, hider, hiding, i
 from policy_service.policy.request import ask
 from policy_service.policy.residual.asked import ANY, Asked
 from policy_service.policy.residual.denying import find_denying
-from policy_service.policy.residual.filter import EVERY, NONE, Filter, all_of, find_opaque
+from policy_service.policy.residual.filter import EVERY, NONE, Filter, all_of, is_opaque
 from policy_service.policy.residual.plan import forbidding
 
 # forbids, each with the rows on which it certainly hides nothing
@@ -142,4 +142,4 @@ class Veil:
 
 def _is_same(one: Filter | None, other: Filter) -> bool:
     """Whether two filters are of the same rows; of what is opaque nobody knows."""
-    return one == other and next(find_opaque(other), None) is None
+    return one == other and not is_opaque(other)

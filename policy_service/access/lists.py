@@ -13,10 +13,10 @@ from policy_service.access.enforce import Asker, Judge, judging
 from policy_service.access.plan import Plan
 from policy_service.access.query import Search
 from policy_service.access.weights import MOST, weigh
-from policy_service.access.windows import Asked, find_end
+from policy_service.access.windows import Asked, cut, find_end
 from policy_service.assets.asset import Asset
-from policy_service.assets.find import find
-from policy_service.assets.sql.pages import BY_ID, Order, Place, is_after
+from policy_service.assets.find import look_at
+from policy_service.assets.sql.pages import BY_ID, Order, Place, read_page
 from policy_service.errors import Forbidden
 from policy_service.policy.residual.filter import EVERY
 
@@ -83,13 +83,13 @@ def collect(
     """
     shown: list[Asset] = []
     last: Place | None = None
-    wanted = plan.filter(search)
-    end = find_end(judge, plan, Asked(search, wanted), order, after)
+    look, said = look_at(judge.inventory, plan.kind, plan.filter(search))
+    end = find_end(judge, plan, Asked(search, said), order, after)
     room, chunk = MOST, limit + 1
     while True:
         chunk = min(chunk, _AT_ONCE)
-        rows = find(judge.inventory, plan.kind, wanted, order=order, after=after, limit=chunk)
-        near = rows if end is None else [row for row in rows if not is_after(order, row.place, end)]
+        rows = read_page(look, judge.inventory.sealing, said, order, after, chunk)
+        near = cut(rows, order, end)
         for position, (row, asset) in enumerate(zip(near, plan.show(search, near), strict=True)):
             if asset is None:
                 continue

@@ -7,7 +7,7 @@ is hidden from him. He can tell that there are as many, seen or not.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from policy_service.access.conditions import find_names, to_filter
@@ -16,7 +16,7 @@ from policy_service.access.plan import Plan
 from policy_service.access.query import Search
 from policy_service.access.weights import MOST
 from policy_service.assets.find import find_places, say
-from policy_service.assets.sql.pages import BY_ID, Order, Place
+from policy_service.assets.sql.pages import BY_ID, Found, Order, Place, is_after
 from policy_service.policy.residual.filter import (
     EVERY,
     NONE,
@@ -25,7 +25,7 @@ from policy_service.policy.residual.filter import (
     all_of,
     any_of,
     bound,
-    find_opaque,
+    is_opaque,
     none_of,
 )
 
@@ -36,11 +36,17 @@ _AT_ONCE = 200
 
 
 class Asked(NamedTuple):
-    """What is looked for: a search, with the properties that are shown of what is found, and the filter of both."""
+    """What is looked for: a search, with the properties that are shown of what is found, and the filter of both as
+    the store can be asked."""
 
     search: Search
-    wanted: Filter
+    said: Filter
     shown: Collection[str] = ()
+
+
+def cut(rows: Sequence[Found], order: Order, end: Place | None) -> Sequence[Found]:
+    """Those of rows in an order that are not after the place."""
+    return rows if end is None else [row for row in rows if not is_after(order, row.place, end)]
 
 
 def find_end(judge: Judge, plan: Plan, asked: Asked, order: Order = BY_ID, after: Place | None = None) -> Place | None:
@@ -77,28 +83,23 @@ def _find_open(judge: Judge, plan: Plan, asked: Asked) -> Filter:
     def tell(filter_: Filter) -> Filter:
         return say(judge.inventory, plan.kind, filter_)
 
-    whole = tell(asked.wanted)
-    if not _is_opaque(whole):
+    if not is_opaque(asked.said):
         return NONE
-    if isinstance(whole, Opaque):
+    if isinstance(asked.said, Opaque):
         # it is not said at all, and every row is looked at
         return EVERY
     seen = tell(plan.seen)
     may_be = bound(seen, upper=True)
-    if _is_opaque(tell(all_of(may_be, to_filter(asked.search, plan.names, lambda _: EVERY)))):
+    if is_opaque(tell(all_of(may_be, to_filter(asked.search, plan.names, lambda _: EVERY)))):
         # what is asked is left open itself, of rows that may be seen
         open_ = may_be
     else:
         names = {*find_names(asked.search, plan.names), *asked.shown}
         visible = (tell(plan.visible(name)) for name in sorted(names))
         open_ = any_of(_leave_open(seen), all_of(may_be, any_of(*map(_leave_open, visible))))
-    return EVERY if _is_opaque(tell(open_)) else open_
+    return EVERY if is_opaque(tell(open_)) else open_
 
 
 def _leave_open(said: Filter) -> Filter:
     """The rows of which a filter may be true, and is not certainly."""
-    return all_of(bound(said, upper=True), none_of(bound(said, upper=False))) if _is_opaque(said) else NONE
-
-
-def _is_opaque(filter_: Filter) -> bool:
-    return next(find_opaque(filter_), None) is not None
+    return all_of(bound(said, upper=True), none_of(bound(said, upper=False))) if is_opaque(said) else NONE

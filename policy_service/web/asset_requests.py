@@ -94,14 +94,9 @@ class Query:
 
     def text(self, name: str) -> str:
         """The value of a parameter, empty where it was not sent."""
-        values = self._given.pop(name, None)
-        if values is None:
-            return ""
-        if len(values) > 1:
+        if len(self._given.get(name, ())) > 1:
             raise RequestError(f"`{name}` was sent twice, send it once")
-        if not values[0]:
-            raise RequestError(f"`{name}` is empty, write a value or leave it out")
-        return values[0]
+        return next(iter(self.texts(name)), "")
 
     def texts(self, name: str) -> tuple[str, ...]:
         """All values of a parameter that may be sent more than once."""

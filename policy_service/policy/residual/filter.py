@@ -260,3 +260,8 @@ def find_opaque(filter_: Filter) -> Iterator[Opaque]:
         case All(parts) | Some(parts):
             for part in parts:
                 yield from find_opaque(part)
+
+
+def is_opaque(filter_: Filter) -> bool:
+    """Whether some part of it can't be said of rows."""
+    return next(find_opaque(filter_), None) is not None
