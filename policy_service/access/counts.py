@@ -15,6 +15,7 @@ from policy_service.access.plan import Plan
 from policy_service.access.query import Search, require_facets
 from policy_service.access.windows import Asked, cut, find_end
 from policy_service.assets.asset import Asset
+from policy_service.assets.building import find_gaps
 from policy_service.assets.find import count, facets, find, say
 from policy_service.assets.sql.pages import BY_ID, Place
 from policy_service.model import Value
@@ -71,7 +72,8 @@ def count_facets(
     the `limit` values that most have. `RequestError` for what is no facet."""
     with judging(service, asker) as judge:
         plan = Plan(judge, search.kind)
-        require_facets(names, plan.names.indexed if search.kind == "entity" else ())
+        indexed = set(plan.names.indexed if search.kind == "entity" else ())
+        require_facets(names, indexed - find_gaps(judge.inventory.session, indexed & set(names)))
         wanted = plan.filter(search)
         tallies: dict[str, Sequence[tuple[Value, int]]] = {}
         at_least = False

@@ -6,15 +6,17 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, and_, or_, select
+from sqlalchemy.orm import Session
 
 from policy_service.assets.ancestors import add_rows, remove_rows, work_out
 from policy_service.assets.asset import Kind
 from policy_service.assets.edges import find_edges
-from policy_service.assets.elements import Element, drawn_name, list_elements, parent_name
+from policy_service.assets.elements import SEALED, Element, drawn_name, list_elements, parent_name, scalar_name
 from policy_service.assets.hierarchy import write_edge
 from policy_service.assets.inventory import Inventory
 from policy_service.assets.kinds import note_kinds
 from policy_service.assets.layout import Drawn
+from policy_service.assets.members import TAG
 from policy_service.assets.rows import chunks, table_of
 from policy_service.model import Uid
 from policy_service.policy.names import cedar_type
@@ -50,14 +52,13 @@ def build_entities(inventory: Inventory, rows: Sequence[Row[Any]], drawn: Drawn 
 def _unseal(inventory: Inventory, row: Mapping[str, Any]) -> Mapping[str, Any]:
     """The columns of an entity, with what is sealed there but restricted no longer where anyone may see it: so does
     whoever writes it next, and counts on its rows."""
-    plain = {
-        name: text
-        for name, text in (row["sealed"] or {}).items()
-        if decode_name(name) not in inventory.sealing.restricted
-    }
+    sealed = row["sealed"] or {}
+    plain = {name: text for name, text in sealed.items() if decode_name(name) not in inventory.sealing.restricted}
     if not plain:
         return row
-    return {**row, "properties": {**row["properties"], **inventory.sealing.open("entity", row["id"], plain)}}
+    opened = inventory.sealing.open("entity", row["id"], plain)
+    left = {name: text for name, text in sealed.items() if name not in plain}
+    return {**row, "properties": {**row["properties"], **opened}, "sealed": left}
 
 
 def find_drawn(inventory: Inventory, drawn: Drawn, uids: Collection[Uid]) -> set[tuple[str, Element]]:
@@ -79,6 +80,16 @@ def _find_held(inventory: Inventory, ids: Sequence[str], drawn: Drawn | None) ->
         for chunk in chunks(ids)
         for found in inventory.session.execute(held.where(row.id.in_(chunk)))
     }
+
+
+def find_gaps(session: Session, indexed: Collection[str]) -> frozenset[str]:
+    """Those indexed properties that some entity has sealed, without rows of its values: files restricted it when the
+    entity was written, and do so no longer."""
+    by_row = {scalar_name("attribute", name): name for name in indexed if not name.startswith(TAG)}
+    row = ElementRow
+    sealed = row.account_id == session.info["account"], row.name.in_(by_row), row.value == SEALED
+    found = session.scalars(select(row.name).where(*sealed).distinct()) if by_row else ()
+    return frozenset(by_row[name] for name in found)
 
 
 def find_children(inventory: Inventory, generation: int, after: str, most: int) -> Sequence[str]:

@@ -10,7 +10,8 @@ A row tells of one entity. Its name is one of
     @2^                 one of its parents: from these the ancestors are worked out
 
 Names of properties are as `stored_values.encode_name` writes them. The value is the canonical text of what is stored,
-or a digest of it where that is long: then `whole` is the text.
+or a digest of it where that is long: then `whole` is the text. Where files restricted the property when the entity was
+written, so that its value is sealed, `.env` is `SEALED`: until that is mended nobody counts by these rows.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import orjson
 
 from policy_service.model import Uid, Value
-from policy_service.policy.stored_values import decode, encode, encode_name, write_json
+from policy_service.policy.stored_values import decode, decode_name, encode, encode_name, write_json
 
 Root: TypeAlias = Literal["attribute", "tag"]
 
 CLASS = "class"
 # a row of an index of PostgreSQL has room for a value and a name of these many bytes
 VALUE_BYTES, NAME_BYTES = 1_000, 400
-# before a digest: no canonical JSON and no encoded name begins with it
-_DIGEST = "#"
+# no canonical JSON begins with either, and no encoded name with the one before a digest
+_DIGEST, SEALED = "#", "*"
 _ROOTS: Mapping[Root, str] = {"attribute": ".", "tag": "#"}
 
 
@@ -106,6 +107,9 @@ def list_elements(row: Mapping[str, Any], indexed: Collection[str]) -> Iterator[
                     yield _make(f"{_name(root, name)}[]", part)  # type: ignore[arg-type]
             elif name in wanted:
                 yield _make(_name(root, name), value)  # type: ignore[arg-type]
+    for name in row["sealed"] or ():
+        if decode_name(name) in indexed:
+            yield Element(_name("attribute", name), SEALED)
 
 
 def _make(name: str, stored: Any) -> Element:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from policy_service.assets import layout_row
 from policy_service.assets.ancestors import work_out
 from policy_service.assets.asset import Kind
-from policy_service.assets.building import build_entities, find_children, read_page, remove_some
+from policy_service.assets.building import build_entities, find_children, find_gaps, read_page, remove_some
 from policy_service.assets.hierarchy import lock_hierarchy
 from policy_service.assets.inventory import Inventory, open_inventory
 from policy_service.assets.kinds import note_kinds
@@ -63,7 +63,9 @@ def is_due(session: Session, bundle: Bundle) -> bool:
     layout = layout_row.find_layout(session)
     if layout is None:
         return layout_row.has_assets(session)
-    return bool(not layout.is_ready or layout.building or layout.leaving or layout.wish != read_wish(bundle))
+    if not layout.is_ready or layout.building or layout.leaving or layout.wish != read_wish(bundle):
+        return True
+    return bool(find_gaps(session, layout.indexed))
 
 
 def rebuild(
@@ -106,6 +108,7 @@ class _Rebuild:
         self._bundle = bundle
         self._wish = read_wish(bundle)
         self._anew = anew
+        self._has_begun = False
         self._size = 100
         self.progress: Progress | None = None
         self.is_done = False
@@ -114,17 +117,17 @@ class _Rebuild:
     def step(self) -> None:
         """Do the next thing that is to be done."""
         self.steps += 1
-        layout, whole = self._look()
+        layout, whole, gaps = self._look()
         if layout is None:
             self.is_done = True
         elif layout.leaving:
             self._remove(sorted(layout.leaving)[0])
         elif layout.building is None:
-            if layout.is_ready and layout.wish == self._wish and not self._anew:
+            if layout.is_ready and layout.wish == self._wish and not self._anew and not gaps:
                 self.is_done = True
                 return
             self._change(lambda held: held.begin(self._wish, whole, anew=self._anew or not held.is_ready))
-            self._anew = False
+            self._anew, self._has_begun = False, True
         elif layout.building.wish != self._wish:
             self._change(Layout.give_up)
         elif layout.building.after == END:
@@ -132,15 +135,17 @@ class _Rebuild:
         else:
             self._build()
 
-    def _look(self) -> tuple[Layout | None, int]:
-        """The layout, none where nothing was ever stored; and about how many rows a rebuild looks at."""
+    def _look(self) -> tuple[Layout | None, int, bool]:
+        """The layout, none where nothing was ever stored; about how many rows a rebuild looks at; and whether it has
+        gaps to fill: what a writer with files of before seals behind this run is left to the next."""
         with self._store.session(self._bundle.tenant) as session:
             layout = layout_row.find_layout(session)
             if layout is None and layout_row.has_assets(session):
                 layout = Layout(0, _NOTHING)
             if layout is None or layout.building:
-                return layout, 0
-            return layout, 2 * _count(session, "entity") + _count(session, "relationship")
+                return layout, 0, False
+            gaps = not self._has_begun and bool(find_gaps(session, layout.indexed))
+            return layout, 2 * _count(session, "entity") + _count(session, "relationship"), gaps
 
     @contextmanager
     def _session(self) -> Iterator[Session]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from policy_service.assets.asset import Asset, Kind
+from policy_service.assets.building import find_gaps
 from policy_service.assets.find import Order, Place, count, facets, find, say
 from policy_service.assets.inventory import Inventory
 from policy_service.model import Value
@@ -120,8 +121,9 @@ def _value(asset: Asset, by: str) -> Any:
 
 
 def _check_facets(inventory: Inventory, kind: Kind, filter_: Filter, assets: Sequence[Asset]) -> None:
-    # what is restricted is no facet, though rows of before may be there
-    indexed = inventory.layout.indexed - inventory.bundle.restricted if kind == "entity" else ()
+    # what is restricted is no facet, though rows of before may be there, nor what was until rows of it are made
+    indexed = inventory.layout.indexed - inventory.bundle.restricted if kind == "entity" else frozenset[str]()
+    indexed -= find_gaps(inventory.session, indexed)
     names = ["type", "class", *sorted(indexed)]
     for name in names:
         told = facets(inventory, kind, filter_, name, _ALL)

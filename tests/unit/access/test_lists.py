@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from policy_service.access import lists, plan, windows
+from policy_service.assets.rebuilding import rebuild
 from policy_service.model import Caller, Thing
 from tests.unit.access.desks import Desk, entity, relationship
 
@@ -310,3 +311,19 @@ def test_what_has_just_become_restricted_is_no_facet(desk: Desk) -> None:
     # the rows for its values go when the store is rebuilt, and those of what is sealed are never made
     desk.write_files({"tenant.yaml": "name: x\nrestricted: [color]\n"})
     assert desk.ask("ada", "POST", "/entities:facets", body).status == 400
+
+
+def test_what_was_restricted_for_a_moment_is_a_facet_when_all_its_rows_are_there(desk: Desk) -> None:
+    desk.write_files(INDEXED)
+    desk.make("h-1", color="red")
+    desk.write_files({"tenant.yaml": "name: x\nrestricted: [color]\n"})
+    desk.make("h-2", color="red")
+    desk.write_files(INDEXED)
+    body = {"facets": ["color"]}
+    if desk.store.backend == "postgresql":
+        # in a file nothing is sealed by itself
+        assert desk.ask("ada", "POST", "/entities:facets", body).status == 400
+        assert desk.ask("ada", "POST", "/entities:facets", {"facets": ["tag.env"]}).status == 200
+        assert rebuild(desk.store, desk.bundles.current("acme"), rest=0)
+    told = desk.ask("ada", "POST", "/entities:facets", body).json
+    assert told == {"facets": {"color": [{"value": "red", "count": 2}]}}

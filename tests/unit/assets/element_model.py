@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from policy_service.assets.asset import Asset, Kind
 from policy_service.assets.elements import (
+    SEALED,
     ancestor_name,
     drawn_name,
     parent_name,
@@ -40,6 +41,8 @@ def rows_expected(inventory: Inventory) -> Rows:
         found |= {("class", write_element(name), entity.id) for name in entity.classes}
         sealed = inventory.sealing.restricted if inventory.sealing.keys else frozenset()
         for name, value in entity.properties.items():
+            if name in sealed & layout.indexed:
+                found.add((scalar_name("attribute", name), SEALED, entity.id))
             if name not in sealed:
                 found |= _expect(entity, "attribute", name, value, name in layout.indexed)
         for name, value in entity.tags.items():

@@ -8,6 +8,7 @@ import pytest
 
 from policy_service.assets.elements import (
     NAME_BYTES,
+    SEALED,
     VALUE_BYTES,
     ancestor_name,
     drawn_name,
@@ -62,6 +63,7 @@ def test_what_is_no_set_has_a_row_only_where_it_is_indexed() -> None:
         "classes": ["A", "B"],
         "properties": encode_record({"env": "prod", "ports": [80, 443], "a.b": 1, "empty": []}),
         "tags": encode_record({"env": "test", "owners": ["x"]}),
+        "sealed": {"~612e63": "…"},
     }
     sets = {("class", '"A"'), ("class", '"B"'), (".ports[]", "443"), (".ports[]", "80"), ("#owners[]", '"x"')}
 
@@ -70,4 +72,5 @@ def test_what_is_no_set_has_a_row_only_where_it_is_indexed() -> None:
 
     assert rows() == sets
     assert rows("env") == sets | {(".env", '"prod"')}
+    assert rows("a.c", "tag.a.c") == sets | {(".~612e63", SEALED)}
     assert rows("tag.env", "a.b", "ports") == sets | {("#env", '"test"'), (".~612e62", "1")}

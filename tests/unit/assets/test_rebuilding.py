@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import delete
 
 from policy_service.assets import entities, relationships
+from policy_service.assets.building import find_gaps
 from policy_service.assets.edges import fetch_edges
 from policy_service.assets.find import facets
 from policy_service.assets.kinds import BITS, find_kinds
@@ -247,6 +248,34 @@ def test_what_is_written_while_ancestors_are_worked_out(store) -> None:
     with opened(store, wanted, write=False) as inventory:
         expected = {hosts[5].uid, over.uid, top.uid, root.uid}
         assert fetch_edges(inventory, [hosts[0].uid])[hosts[0].uid].parents == expected
+
+
+def test_what_was_sealed_for_a_moment_has_rows_again(store) -> None:
+    before = make_bundle(indexed="status")
+    sealing = make_bundle(restricted="status")
+    with opened(store, before) as inventory:
+        entity(inventory, "h1", status="on")
+    with opened(store, sealing) as inventory:
+        entity(inventory, "h2", status="on")
+        entity(inventory, "h3", status=["on"])
+    # the files went back before anything was rebuilt
+    is_sealed = store.backend == "postgresql"
+    with store.session("acme") as session:
+        assert find_gaps(session, before.indexed | {"tag.status"}) == ({"status"} if is_sealed else set())
+        assert is_due(session, before) is is_sealed
+    assert rebuild(store, before, rest=0) is is_sealed
+    check(store, before)
+    with opened(store, before, write=False) as inventory:
+        assert facets(inventory, "entity", EVERY, "status", 10) == [("on", 3)]
+        assert not is_due(inventory.session, before)
+    # a writer with files of before, behind a rebuild: it ends all the same, and the next one goes on
+    run = _Rebuild(store, before, anew=True)
+    while not run.is_done:
+        run.step()
+        with opened(store, sealing) as inventory:
+            entity(inventory, "h2", status=f"on {run.steps}")
+    assert rebuild(store, before, rest=0) is is_sealed
+    check(store, before)
 
 
 def test_what_is_restricted_no_longer_has_rows_though_it_is_sealed_still(store) -> None:
