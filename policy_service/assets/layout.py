@@ -17,6 +17,7 @@ import orjson
 from policy_service.assets.elements import ancestor_name, scalar_name
 from policy_service.assets.members import TAG
 from policy_service.policy.bundle import Bundle
+from policy_service.policy.layer import Layer
 from policy_service.policy.relationships import Attribute, Drawing
 from policy_service.policy.stored_values import write_json
 
@@ -171,7 +172,12 @@ class Layout:
 
 def read_wish(bundle: Bundle) -> Wish:
     """What the files of a bundle ask for."""
-    return Wish(_bare(bundle.relationships), bundle.indexed)
+    return join_wish(bundle.platform, bundle.layer)
+
+
+def join_wish(platform: Layer, layer: Layer) -> Wish:
+    """What the files of the platform and those of a tenant ask for together."""
+    return Wish(_bare({**platform.relationships, **layer.relationships}), layer.indexed)
 
 
 def write_layout(layout: Layout) -> str:

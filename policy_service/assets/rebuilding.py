@@ -58,14 +58,18 @@ def find_progress(session: Session) -> Progress | None:
     return Progress(building.generation, building.done, building.whole) if building else None
 
 
-def is_due(session: Session, bundle: Bundle) -> bool:
+def is_due(session: Session, wish: Wish) -> bool:
     """Whether there is anything to do: rows to make, or to remove."""
+    layout = layout_row.find_layout(session)
+    return bool(layout and (layout.building or layout.leaving)) or is_behind(session, wish)
+
+
+def is_behind(session: Session, wish: Wish) -> bool:
+    """Whether there are rows to make: until then lists start from what files of before asked for."""
     layout = layout_row.find_layout(session)
     if layout is None:
         return layout_row.has_assets(session)
-    if not layout.is_ready or layout.building or layout.leaving or layout.wish != read_wish(bundle):
-        return True
-    return bool(find_gaps(session, layout.indexed))
+    return not layout.is_ready or layout.wish != wish or bool(find_gaps(session, layout.indexed))
 
 
 def rebuild(

@@ -73,7 +73,7 @@ class Upkeep:
         self._in_order.pop(tenant, None)
         if self._store.has_store(tenant):
             with self._store.session(tenant) as session:
-                due = is_due(session, bundle)
+                due = is_due(session, wish)
             if due and self._seen.get(tenant) != wish:
                 self._seen[tenant] = wish
                 return

@@ -58,7 +58,7 @@ class Bundle:
     @property
     def indexed(self) -> frozenset[str]:
         """The properties and tags that lists are often asked by, by `tenant.yaml`: `env`, `tag.env`."""
-        return frozenset(self.layer.settings.get("indexed", ()))
+        return self.layer.indexed
 
     @property
     def drawn(self) -> frozenset[str]:

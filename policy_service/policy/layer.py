@@ -46,3 +46,8 @@ class Layer:
     def policies(self) -> tuple[Compiled, ...]:
         """The policies of all three engines, by file and position."""
         return (*self.cedar, *self.abac, *self.casbin)
+
+    @property
+    def indexed(self) -> frozenset[str]:
+        """The properties and tags that lists are often asked by, by `tenant.yaml`: `env`, `tag.env`."""
+        return frozenset(self.settings.get("indexed", ()))

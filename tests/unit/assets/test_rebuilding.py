@@ -12,6 +12,7 @@ from policy_service.assets.building import find_gaps
 from policy_service.assets.edges import fetch_edges
 from policy_service.assets.find import facets
 from policy_service.assets.kinds import BITS, find_kinds
+from policy_service.assets.layout import read_wish
 from policy_service.assets.layout_row import find_layout
 from policy_service.assets.rebuilding import _Rebuild, find_progress, is_due, rebuild
 from policy_service.errors import NoStore, StoreFailed
@@ -134,7 +135,7 @@ def test_anew_mends_what_is_wrong(store) -> None:
         session.execute(delete(ElementRow).where(ElementRow.account_id == "acme"))
         session.add(ElementRow(name=".no[]", value='"x"', id=town_entity(town).id))
     with store.session("acme") as session:
-        assert not is_due(session, town.bundle)
+        assert not is_due(session, read_wish(town.bundle))
     assert rebuild(store, town.bundle, anew=True, rest=0)
     check(store, town.bundle)
 
@@ -262,12 +263,12 @@ def test_what_was_sealed_for_a_moment_has_rows_again(store) -> None:
     is_sealed = store.backend == "postgresql"
     with store.session("acme") as session:
         assert find_gaps(session, before.indexed | {"tag.status"}) == ({"status"} if is_sealed else set())
-        assert is_due(session, before) is is_sealed
+        assert is_due(session, read_wish(before)) is is_sealed
     assert rebuild(store, before, rest=0) is is_sealed
     check(store, before)
     with opened(store, before, write=False) as inventory:
         assert facets(inventory, "entity", EVERY, "status", 10) == [("on", 3)]
-        assert not is_due(inventory.session, before)
+        assert not is_due(inventory.session, read_wish(before))
     # a writer with files of before, behind a rebuild: it ends all the same, and the next one goes on
     run = _Rebuild(store, before, anew=True)
     while not run.is_done:
