@@ -18,8 +18,8 @@ from policy_service.store.data_keys import DataKeys
 from policy_service.store.sealing import seal, sealed_version, unseal
 
 USE = "cursor"
-# a place is as long as the id in it, and of those in files nobody says how long
-_TEXT = re.compile(r"[A-Za-z0-9_-]{1,16000}", re.ASCII)
+# a place is as long as the id in it, and of those in files nobody says how long: what is sent is as long as a body
+_TEXT = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 # bytes: what a row is sorted by is as long as it is, and how long must not show in its cursor
 _PADDED = 256
 _REFUSED = "not one of what is asked here, begin again without it"

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from time import perf_counter_ns, time
-from typing import Any, Literal, NamedTuple, TypeAlias
-
-import orjson
+from typing import Any, NamedTuple
 
 from policy_service.access.authorize import Service, describe
+from policy_service.access.candidates import Search
 from policy_service.access.cursors import Cursor, read_cursor, write_cursor
 from policy_service.access.doubts import find_doubt
 from policy_service.access.facts import StoredFacts, now
@@ -26,14 +25,13 @@ from policy_service.assets.find import find
 from policy_service.assets.inventory import Inventory
 from policy_service.assets.sql.pages import Place
 from policy_service.audit.list_records import record_list
-from policy_service.model import Act, Caller, Entity, Request, Thing, Uid, Value
+from policy_service.model import Act, Caller, Entity, Thing, Uid, Value
 from policy_service.policy.bundle import Bundle
 from policy_service.policy.decide import decide_all
 from policy_service.policy.facts import Facts, write_entities
 from policy_service.policy.gathering import Gatherer
 from policy_service.policy.names import cedar_type
-from policy_service.policy.request import ask
-from policy_service.policy.residual.asked import ANY, Asked
+from policy_service.policy.residual.asked import Asked, Unknown
 from policy_service.policy.residual.filter import NONE, Filter, Test, all_of, constant
 from policy_service.policy.residual.plan import residual
 from policy_service.policy.residual.symbols import TYPE
@@ -41,8 +39,6 @@ from policy_service.policy.residual.words import explain
 from policy_service.policy.scope import NOTHING, Needs
 from policy_service.policy.universe import find_actions, find_ids, has_id
 from policy_service.policy.values import dumps
-
-Role: TypeAlias = Literal["subject", "resource", "action"]
 
 # candidates that are decided one by one for a page, fewer where many policies concern them, or where all that is looked
 # at for them weighs more than `MOST`; a page can be short of its limit where they are not enough
@@ -54,17 +50,6 @@ _WHOLE = Needs(hierarchy=True)
 _FILED = "f"
 _KINDS: tuple[Kind, ...] = ("entity", "relationship")
 _STAGES: Mapping[str, Kind] = {kind[0]: kind for kind in _KINDS}
-
-
-class Search(NamedTuple):
-    """What is searched for: `request` has an empty id, or an empty name, in its place. `token` goes on after a page."""
-
-    role: Role
-    request: Request
-    limit: int
-    request_id: str
-    address: str = ""
-    token: str = ""
 
 
 class Found(NamedTuple):
@@ -83,7 +68,7 @@ def search(service: Service, caller: Caller, asked: Search) -> Found:
     """
     started = perf_counter_ns()
     bundle = service.bundles.current(caller.tenant)
-    keys, question = service.store.keys, _bind(asked)
+    keys, question = service.store.keys, asked.bound
     begin = Cursor("", bundle.version_text)
     if asked.token:
         begin = read_cursor(keys, caller, question, asked.token, "page.token")
@@ -92,12 +77,7 @@ def search(service: Service, caller: Caller, asked: Search) -> Found:
         shown, last = _collect(trial, begin.after, asked.limit)
     service.log.write([trial.record(caller, shown, (perf_counter_ns() - started) // 1000)])
     token = write_cursor(keys, caller, question, Cursor(last, begin.version)) if last else ""
-    return Found([_name(asked, name) for name in shown], token, bundle.version_text)
-
-
-def _bind(asked: Search) -> str:
-    """What has to be the same on the next page; how many results it has may differ."""
-    return f"search {asked.role} {orjson.dumps(asked.request, default=str, option=orjson.OPT_SORT_KEYS).decode()}"
+    return Found([asked.name(name) for name in shown], token, bundle.version_text)
 
 
 def _collect(trial: _Trial, after: str, limit: int) -> tuple[list[str], str]:
@@ -169,7 +149,7 @@ class _Trial:
     def _list_filed(self, after: str | None) -> Iterator[str]:
         if self._asked.role == "action":
             return (name for name in find_actions(self._bundle) if after is None or name > after)
-        return find_ids(self._bundle, cedar_type(self._thing.type), after)
+        return find_ids(self._bundle, cedar_type(self._asked.thing.type), after)
 
     def _read(self, inventory: Inventory, kind: Kind, place: Place | None, size: int) -> Iterator[list[_Candidate]]:
         assert self._filter is not None  # noqa: S101
@@ -187,7 +167,7 @@ class _Trial:
     def _make_filter(self, inventory: Inventory) -> Filter:
         """The stored entities that the question allows."""
         try:
-            is_of_type = Test("eq", TYPE, constant(self._thing.type))
+            is_of_type = Test("eq", TYPE, constant(self._asked.thing.type))
         except ValueError:  # nothing that is stored can have this type
             return NONE
         doubt = find_doubt(self._stored, inventory)
@@ -197,14 +177,10 @@ class _Trial:
 
     def ask_open(self, drawn: Collection[str]) -> Asked:
         """The facts of the question about any row."""
-        any_ = ask(_replace(self._asked, ANY._replace(properties=self._thing.properties)))
-        asked = self._gatherer.gather_open(any_, "principal" if self._asked.role == "subject" else "resource", drawn)
+        side: Unknown = "principal" if self._asked.role == "subject" else "resource"
+        asked = self._gatherer.gather_open(self._asked.ask_any(), side, drawn)
         self._keep(asked)
         return asked
-
-    @property
-    def _thing(self) -> Thing:
-        return getattr(self._asked.request, self._asked.role)  # type: ignore[no-any-return]
 
     def afford(self, chunk: Sequence[_Candidate]) -> list[str]:
         """Those of the candidates that are to be decided for this page, from the first: of a page one at least."""
@@ -223,9 +199,9 @@ class _Trial:
         """Those of the candidates that would be allowed."""
         if not names:
             return []
-        questions = [ask(_fill(self._asked, name)) for name in names]
-        self._gatherer.load(dict.fromkeys(uid for one in questions for uid in (one.principal, one.resource)))
-        gathered = [self._gatherer.gather(one) for one in questions]
+        questions = {name: one for name in names if (one := self._asked.ask(name)) is not None}
+        self._gatherer.load(dict.fromkeys(uid for one in questions.values() for uid in (one.principal, one.resource)))
+        gathered = [self._gatherer.gather(one) for one in questions.values()]
         for facts in gathered:
             self._keep(facts)
             concerned = self._bundle.index.find(facts.principal, facts.action, facts.resource).policies
@@ -234,7 +210,7 @@ class _Trial:
         decisions = decide_all(self._bundle, gathered)
         return [
             name
-            for name, facts, decision in zip(names, gathered, decisions, strict=True)
+            for name, facts, decision in zip(questions, gathered, decisions, strict=True)
             if deny_contested(self._bundle, self._contested, facts, decision).allowed
         ]
 
@@ -264,25 +240,3 @@ class _Trial:
             shown=shown,
             filter_=None if self._filter is None else explain(self._filter),
         )
-
-
-def _fill(asked: Search, name: str) -> Request:
-    """The question about one candidate."""
-    if asked.role == "action":
-        return asked.request._replace(action=asked.request.action._replace(name=name))
-    thing: Thing = getattr(asked.request, asked.role)
-    return _replace(asked, thing._replace(id=name))
-
-
-def _replace(asked: Search, thing: Thing) -> Request:
-    """The question with this in the place of what is searched for."""
-    subject, action, resource, context = asked.request
-    return (
-        Request(thing, action, resource, context)
-        if asked.role == "subject"
-        else Request(subject, action, thing, context)
-    )
-
-
-def _name(asked: Search, name: str) -> Thing | Act:
-    return Act(name) if asked.role == "action" else Thing(getattr(asked.request, asked.role).type, name)

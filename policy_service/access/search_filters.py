@@ -115,10 +115,8 @@ def _find_doubt(stored: StoredFacts, type_: str) -> Filter | None:
 
 def _settle(filter_: Filter, bundle: Bundle, type_: str) -> Filter:
     """The filter of rows of one type, which then is nothing to ask about, and neither is which groups they are in."""
-    try:
-        own = constant(type_)
-    except ValueError:  # no row has it
-        return NONE
+    # a type that no policy can name is another than each that one names
+    own = None if "\0" in type_ else constant(type_)
 
     def settle(leaf: Leaf) -> Filter:
         match leaf:

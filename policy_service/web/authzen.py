@@ -14,7 +14,8 @@ from time import time
 from typing import Any
 
 from policy_service.access.authorize import Batch, Service, authorize
-from policy_service.access.search import Search, search
+from policy_service.access.candidates import Search
+from policy_service.access.search import search
 from policy_service.access.search_filters import Wanted, find_filter
 from policy_service.errors import NotRecorded, PolicyServiceError, RequestError
 from policy_service.identity.acting import require_scope
@@ -150,7 +151,7 @@ def _parse(headers: Mapping[str, str], body: bytes) -> Any:
     if sent != "application/json" and not _JSON_TYPE.fullmatch(sent.strip()):
         raise RequestError("the content type is not JSON, send `content-type: application/json`")
     if len(body) > BODY_BYTES:
-        raise TooLarge(f"the body is larger than {BODY_BYTES} bytes, send a smaller batch")
+        raise TooLarge(f"the body is larger than {BODY_BYTES} bytes, send less at once")
     if not body:
         raise RequestError("the body is empty, send a JSON object")
     try:

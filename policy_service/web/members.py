@@ -37,13 +37,13 @@ def read_thing(raw: Any, role: str) -> Thing:
     return Thing(kind, name, read_properties(raw, role) if "properties" in raw else NOTHING)
 
 
-def read_object(body: dict[str, Any], member: str) -> dict[str, Any]:
-    """An optional object; absent and `null` are the empty one."""
+def read_object(body: dict[str, Any], member: str, within: str = "") -> dict[str, Any]:
+    """An optional object, of the body or `within` a member of it; absent and `null` are the empty one."""
     value = body.get(member)
     if value is None:
         return NOTHING
     if type(value) is not dict:
-        raise refuse_object(member, value)
+        raise refuse_object(f"{within}.{member}" if within else member, value)
     return value
 
 

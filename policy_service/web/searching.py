@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, TypeVar, get_args
 
 import orjson
 
+from policy_service.access.candidates import Role
 from policy_service.access.query import read_whole
-from policy_service.access.search import Role
 from policy_service.access.search_filters import Form
 from policy_service.assets.sql.plain_sql import DIALECTS, Dialect
 from policy_service.errors import RequestError
@@ -89,7 +89,7 @@ def _read_page(page: dict[str, Any]) -> tuple[str, int | None]:
     if asked is not None and (limit is None or limit < 0):
         what = name_kind(asked) if limit is None else f"`{limit}`"
         raise RequestError(f"`page.limit` is {what}, send a whole number from 0 on")
-    read_object(page, "properties")
+    read_object(page, "properties", "page")
     # none in particular is as many as there are, within what one answer holds (§8.2.1 allows 0 and leaves it open)
     return token or "", min(limit, LARGEST_LIMIT) if limit else None
 

@@ -58,11 +58,14 @@ DIALECTS: tuple[Dialect, ...] = ("postgresql", "sqlite")
 _TYPES: Mapping[str, Any] = {"text": Text(), "long": BigInteger(), "bool": Boolean()}
 _UNSAID = "a plain column holds a text, a whole number or a boolean"
 _MIXED = "a column has one type, and policies compare it with values of two"
+_SHARED = "its column would be that of another attribute: they differ in case alone"
 _PARAMETER = re.compile(r":(\w+)", re.ASCII)
 # what a name of a column may be, so that no statement it is put into reads it as anything else
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
 # PostgreSQL cuts off what is longer, and columns that every table has, whatever its own are, are no attributes
 _LENGTH = 63
+# columns of something else
+_TAG, _OWN = "tag.", frozenset({"id", "type"})
 _ALWAYS = frozenset({"rowid", "oid", "_rowid_", "ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
 
 
@@ -75,23 +78,32 @@ class Statement(NamedTuple):
 
 def narrow(filter_: Filter) -> Filter:
     """The filter, true of the same rows, in which all that plain columns can't say is opaque."""
-    kinds: dict[tuple[str, ...], set[str]] = {}
-    for field in find_fields(filter_):
-        kinds.setdefault(field.path, set()).add(field.kind)
-    mixed = frozenset(path for path, held in kinds.items() if len(held - {"any"}) > 1)
+    kinds: dict[str, set[str]] = {}
+    names: dict[str, set[str]] = {}
+    # what is in a record is in no column
+    for field in (field for field in find_fields(filter_) if len(field.path) < 3):
+        name = _name(field.path)
+        kinds.setdefault(name, set()).add(field.kind)
+        names.setdefault(name.lower(), set()).add(name)
+    mixed = frozenset(name for name, held in kinds.items() if len(held - {"any"}) > 1)
+    shared = frozenset(name for held in names.values() if len(held) > 1 for name in held)
     return fold(
-        filter_, lambda leaf: _narrow(leaf, mixed), lambda all_: All((*all_,)), lambda some: Some((*some,)), Not
+        filter_, lambda leaf: _narrow(leaf, mixed, shared), lambda all_: All((*all_,)), lambda some: Some((*some,)), Not
     )
 
 
-def _narrow(leaf: Leaf, mixed: frozenset[tuple[str, ...]]) -> Filter:
+def _narrow(leaf: Leaf, mixed: frozenset[str], shared: frozenset[str]) -> Filter:
     if isinstance(leaf, Opaque):
         return leaf
     if not isinstance(leaf, Test) or not _is_plain(leaf.left) or not _is_plain_side(leaf.right):
         return Opaque(_UNSAID)
     # two columns of two types a database may take for one
-    if any(field.path in mixed or (field.kind == "any" and leaf.op != "has") for field in find_fields(leaf)):
+    fields = list(find_fields(leaf))
+    if any(_name(field.path) in mixed or (field.kind == "any" and leaf.op != "has") for field in fields):
         return Opaque(_MIXED)
+    # SQLite takes no account of case, and neither do many who make tables
+    if any(_name(field.path) in shared for field in fields):
+        return Opaque(_SHARED)
     return leaf
 
 
@@ -99,8 +111,9 @@ def _is_plain(term: object) -> bool:
     match term:
         case Field((("id" | "type"),), kind):
             return kind == "text"
-        case Field((("attribute" | "tag"), name) as path, kind):
-            return kind in (*_TYPES, "any") and name != "" and _is_column(_name(path))
+        case Field((("attribute" | "tag") as root, name) as path, kind):
+            is_free = root == "tag" or not (name.lower() in _OWN or name.lower().startswith(_TAG))
+            return kind in (*_TYPES, "any") and name != "" and is_free and _is_column(_name(path))
         case Constant(kind):
             return kind in _TYPES
         case Sum(_, left, right):
@@ -113,7 +126,7 @@ def _is_column(name: str) -> bool:
 
 
 def _name(path: tuple[str, ...]) -> str:
-    return f"tag.{path[-1]}" if path[0] == "tag" else path[-1]
+    return _TAG + path[-1] if path[0] == "tag" else path[-1]
 
 
 def _is_plain_side(right: object) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from policy_service.access.search import Search, search
+from policy_service.access.candidates import Search
+from policy_service.access.search import search
 from policy_service.access.search_filters import Wanted, find_filter
 from policy_service.assets.rebuilding import rebuild
 from policy_service.model import Act, Caller, Request, Thing

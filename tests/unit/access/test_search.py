@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from policy_service.access.authorize import Batch, authorize
-from policy_service.access.search import Search, search
+from policy_service.access.candidates import Search
+from policy_service.access.search import search
 from policy_service.errors import RequestError
 from policy_service.model import Act, Caller, Decision, Request, Thing
 from tests.unit.access.desks import Desk, relationship
@@ -229,3 +231,42 @@ def test_a_token_of_a_store_s_page_is_bound(desk: Desk, ids: list[str]) -> None:
     _, token = find(desk, "resource", request, 1)
     with pytest.raises(RequestError):
         find(desk, "resource", request._replace(subject=BOB), 1, token)
+
+
+def test_a_token_is_good_for_the_same_question_in_another_order(desk: Desk, ids: list[str]) -> None:
+    sent = {"a": 1, "b": {"c": [Decimal("1.5")], "d": 2}}
+    turned = {"b": {"d": 2, "c": [Decimal("1.5")]}, "a": 1}
+    request = Request(EVE._replace(properties=sent), Act("open"), Thing("host", "", sent), sent)
+    _, token = find(desk, "resource", request, 1)
+    again = Request(EVE._replace(properties=turned), Act("open"), Thing("host", "", turned), turned)
+    assert find(desk, "resource", again, 1, token)[0] == find(desk, "resource", request, 1, token)[0] != []
+    for other in ({**sent, "a": "1"}, {**sent, "a": True}, {**sent, "b": {"c": ["1.5"], "d": 2}}):
+        with pytest.raises(RequestError):
+            find(desk, "resource", request._replace(context=other), 1, token)
+
+
+def test_pages_go_on_after_the_longest_id(desk: Desk, ids: list[str]) -> None:
+    names = [str(number) * length for number, length in enumerate((10, 11_900, 40_000, 10))]
+    desk.write_files({"p.cedar": POLICIES, "groups.csv": "".join(f"g, doc:{name}, group:s, acme\n" for name in names)})
+    found, token = find(desk, "resource", Request(Thing("user", "ada"), Act("any"), Thing("doc", "")), 1)
+    while token:
+        more, token = find(desk, "resource", Request(Thing("user", "ada"), Act("any"), Thing("doc", "")), 1, token)
+        found += more
+    assert found == names
+
+
+@pytest.mark.parametrize("role", ["subject", "resource"])
+def test_one_that_can_t_be_asked_about_is_not_found(desk: Desk, ids: list[str], role: str) -> None:
+    every = '@id("all") permit(principal, action == Action::"see", resource);'
+    desk.write_files({"p.cedar": every, **FILES})
+    request = Request(Thing("user", "", {"mfa": True}), Act("see"), Thing("user", "", {"mfa": False}))
+    # with two values for `mfa` an evaluation is an error
+    other = "subject" if role == "resource" else "resource"
+    asked = request._replace(**{other: getattr(request, other)._replace(id="bob")})
+    assert allowed(desk, role, asked, ["bob", "eve"]) == ["eve"]
+    assert find(desk, role, asked)[0] == ["eve"]
+    assert find(desk, role, asked._replace(**{other: Thing("user", "bob", {"mfa": role == "subject"})}))[0]
+    for reserved in ({"tenant": "globex"}, {"mfa": {"__entity": {"type": "user", "id": "x"}}}):
+        wrong = asked._replace(**{role: Thing("user", "", reserved)})
+        with pytest.raises(RequestError):
+            find(desk, role, wrong)

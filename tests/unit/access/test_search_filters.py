@@ -131,3 +131,24 @@ def test_nothing_is_certain_where_a_type_is_in_file_and_store(desk: Desk) -> Non
     desk.write_files({"p.cedar": EDIT, "entities.json": '[{"uid": {"type": "user", "id": "bob"}}]'})
     assert decide(desk) == find(desk) == set()
     assert ask(desk)["exact"] is False
+
+
+def test_a_column_is_taken_for_no_other_attribute(desk: Desk) -> None:
+    mine = 'permit(principal, action == Action::"edit", resource) when {{ {} }};'
+    # `id` is the column of what the row is
+    desk.write_files({"own.cedar": mine.format('resource has id && resource.id == "1"')})
+    assert find(desk) == decide(desk) == set()
+    # and SQLite finds `owner` by the name `Owner`
+    both = '(resource has Owner && resource.Owner == "mallory") || (resource has owner && resource.owner == "ann")'
+    desk.write_files({"own.cedar": mine.format(both)})
+    assert find(desk) == set()
+    assert decide(desk) == {"2"}
+    assert {each["why"] for each in ask(desk)["opaque"]} == {
+        "its column would be that of another attribute: they differ in case alone"
+    }
+
+
+def test_a_type_that_no_policy_can_name_is_asked_about(desk: Desk) -> None:
+    desk.write_files({"own.cedar": EDIT + SECRET.replace("resource)", "resource is doc)")})
+    told = ask(desk, "a\0b", "ast")
+    assert (told["exact"], told["condition"]) == (True, {"op": "and", "parts": []})

@@ -110,6 +110,12 @@ def test_a_column_that_is_not_there_is_an_error() -> None:
         Compare("eq", Field(("attribute", "a", "b"), "text"), constant("x")),
         Compare("eq", Field(("attribute", "d"), "any"), constant({"x": 1})),
         all_of(Compare("eq", ENV, constant("1")), Compare("eq", Field(("attribute", "env"), "long"), constant(1))),
+        # the columns of two
+        Compare("eq", Field(("attribute", "id"), "text"), constant("x")),
+        Compare("eq", Field(("attribute", "Type"), "text"), constant("x")),
+        Compare("eq", Field(("attribute", "tag.env"), "text"), constant("x")),
+        all_of(Compare("eq", ENV, constant("1")), Compare("eq", Field(("attribute", "Env"), "text"), constant("1"))),
+        Compare("eq", Field(("tag", "Env"), "text"), Field(("tag", "env"), "text")),
     ],
 )
 def test_what_a_plain_column_can_t_say_is_opaque(leaf: Filter) -> None:
