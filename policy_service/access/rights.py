@@ -62,18 +62,19 @@ def drawn_between(judge: Judge, asset: Asset) -> frozenset[Uid]:
     return frozenset(drawn_on(judge, asset)) | {end for end in both if end is not None}
 
 
+def require_update(judge: Judge, things: Collection[Uid]) -> None:
+    """To change what is known of entities, by what is drawn onto them, one needs `update` on each."""
+    if not all(decision.allowed for decision in judge.decide_all(UPDATE, sorted(things))):
+        raise Forbidden("this changes an entity that you may not update, relationships.yaml says what changes what")
+
+
 @contextmanager
 def changing(judge: Judge, things: Collection[Uid]) -> Iterator[None]:
     """To change what is stored, and entities by it, one needs `update` on those, before the block and after it."""
-    _update_all(judge, things)
+    require_update(judge, things)
     yield
     judge.forget()
-    _update_all(judge, things)
-
-
-def _update_all(judge: Judge, things: Collection[Uid]) -> None:
-    if not all(decision.allowed for decision in judge.decide_all(UPDATE, sorted(things))):
-        raise Forbidden("this changes an entity that you may not update, relationships.yaml says what changes what")
+    require_update(judge, things)
 
 
 def _reasons(decisions: Iterable[Decision]) -> tuple[str, ...]:

@@ -42,19 +42,20 @@ def is_seen(judge: Judge, asset: Asset) -> bool:
     return all(decision.allowed for decision in judge.decide_all(READ, parts(asset)))
 
 
-def see_ends(judge: Judge, draft: Draft, source: str) -> None:
-    """See that the subject may see both ends that a draft of a relationship names.
+def see_ends(judge: Judge, draft: Draft, source: str, scope: str) -> list[Uid]:
+    """The ends that a draft of a relationship of a source and scope names, which the subject may see.
 
     `Conflict`, in the same words after the same work, for an end that is not there and for one that is not the
     subject's to see.
     """
     named = [end for end in (draft.from_, draft.to) if end is not None]
-    found = {end: uid for end in named if (uid := _resolve(judge, end, source, draft.scope or "")) is not None}
+    found = {end: uid for end in named if (uid := _resolve(judge, end, source, scope)) is not None}
     judge.decide_nothing(READ, [name_end(end) for end in named if end not in found])
     seen = dict(zip(found, judge.decide_all(READ, list(found.values())), strict=True))
     for end in named:
         if end not in seen or not seen[end].allowed:
             raise explain_missing(end)
+    return [found[end] for end in named]
 
 
 def _resolve(judge: Judge, end: End, source: str, scope: str) -> Uid | None:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace as replace_asset
 from time import time
 from typing import NamedTuple
 
 from policy_service.access.authorize import Service
-from policy_service.access.enforce import READ, Asker, Judge, judging
+from policy_service.access.enforce import Asker, Judge, judging
 from policy_service.access.fields import Veil
+from policy_service.access.plan import Plan
 from policy_service.access.rights import (
     authorize_create,
     authorize_delete,
@@ -20,6 +22,7 @@ from policy_service.access.rights import (
     changing,
     drawn_between,
     drawn_on,
+    require_update,
     require_visible,
 )
 from policy_service.access.sight import find, is_seen, see_ends
@@ -35,6 +38,7 @@ from policy_service.audit import trail
 from policy_service.errors import Conflict, Forbidden, RequestError, Stale
 from policy_service.identity.key_files import subject_text
 from policy_service.model import Uid
+from policy_service.policy.residual.filter import EVERY
 
 _ROOMS = {"entity": entities, "relationship": relationships}
 # of all that is written here; what comes from elsewhere is the business of synchronization
@@ -103,7 +107,7 @@ def replace(service: Service, asker: Asker, kind: Kind, id_: str, draft: Draft, 
     with changing_assets(service, asker) as changes:
         before, hides = _find(changes, kind, id_, guard)
         require_visible(draft.names, hides)
-        see_ends(changes.judge, draft, before.source)
+        see_ends(changes.judge, draft, before.source, before.scope)
         edit = _ROOMS[kind].propose_update(changes.judge.inventory, before, draft, changes.millis, hides)
         return write(changes, edit, draft.names)
 
@@ -135,7 +139,7 @@ def propose(changes: Changes, kind: Kind, draft: Draft) -> Edit:
     """What writing a draft by its key would do. What the subject may not see is not told of: `Forbidden`."""
     judge, room = changes.judge, _ROOMS[kind]
     place = read_place(draft, SOURCE)
-    see_ends(judge, draft, SOURCE)
+    ends = see_ends(judge, draft, SOURCE, place[1])
     wanted = sketch(judge.inventory, kind, place, draft, changes.millis)
     hidden: list[Hides] = []
 
@@ -145,10 +149,14 @@ def propose(changes: Changes, kind: Kind, draft: Draft) -> Edit:
 
     try:
         edit: Edit = room.propose(judge.inventory, draft, changes.millis, veil=veil)
-    except Conflict as error:
-        _refuse_unseen(changes, wanted, draft, room.find_by_key(judge.inventory, *place))
+    except (Conflict, RequestError) as error:
+        taken = room.find_by_key(judge.inventory, *place)
+        _refuse_unseen(changes, wanted, draft, taken)
+        if taken is None and ends:
+            # what is drawn onto the ends already is in the way
+            require_update(judge, drawn_between(judge, replace_asset(wanted, from_=ends[0], to=ends[1])))
         if isinstance(error, CircleError):
-            _hide_circle(judge, error)
+            _hide_circle(judge)
         raise
     if edit.before is not None:
         _refuse_unseen(changes, wanted, draft, edit.before)
@@ -167,9 +175,9 @@ def _refuse_unseen(changes: Changes, wanted: Asset, draft: Draft, taken: Asset |
         raise Forbidden(_TAKEN_UNSEEN)
 
 
-def _hide_circle(judge: Judge, error: CircleError) -> None:
-    """See that a circle is named to who may see all of it."""
-    if not all(decision.allowed for decision in judge.decide_all(READ, sorted(error.through))):
+def _hide_circle(judge: Judge) -> None:
+    """See that a circle is named to those alone who see whatever can be in one."""
+    if Plan(judge, "relationship").seen != EVERY:
         raise Conflict("a parent would be its own ancestor, relate other entities") from None
 
 

@@ -22,14 +22,13 @@ _SHOWN = 8
 
 
 class CircleError(Conflict):
-    """A parent would be its own ancestor; `through` are the entities of the circle, which the sentence names."""
+    """A parent would be its own ancestor; the sentence names the entities of the circle."""
 
     def __init__(self, circle: Sequence[Uid]) -> None:
         named = [f"`{entity_text(uid)}`" for uid in circle]
         if len(named) > _SHOWN:
             named = [*named[: _SHOWN - 1], "…", named[-1]]
         super().__init__(f"parents in a circle: {' in '.join(named)}, leave one of them out")
-        self.through = frozenset(circle)
 
 
 def is_circular(inventory: Inventory) -> bool:

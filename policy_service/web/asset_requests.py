@@ -14,6 +14,7 @@ from policy_service.assets.asset import Kind
 from policy_service.assets.walk import DEPTH
 from policy_service.errors import RequestError
 from policy_service.policy.values import read_json
+from policy_service.web.client import read_media_type
 from policy_service.web.errors import NotFound, TooLarge
 
 PREFIX = "/api/v1"
@@ -37,9 +38,7 @@ _PATH = re.compile(
     r"|(?P<start>entities)/(?P<from>[0-9A-Za-z-]{1,64})/(?P<along>neighbours|walk))",
     re.ASCII,
 )
-_JSON_TYPE = re.compile(
-    r'(?P<type>application/(merge-patch\+)?json)\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?;?\s*', re.ASCII | re.IGNORECASE
-)
+_JSON, _PATCH = "application/json", "application/merge-patch+json"
 _TAGS = re.compile(r'\s*(?:(?:W/)?"[\x21\x23-\x7e]*"\s*(?:,\s*|$))+', re.ASCII)
 _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]*"', re.ASCII)
 
@@ -156,8 +155,7 @@ def _read_tags(sent: str, name: str) -> set[str]:
 
 def read_body(headers: Mapping[str, str], body: bytes, *, limit: int = BODY_BYTES, patch: bool = False) -> Any:
     """The JSON of a body; a patch may say that it is one by its content type."""
-    match = _JSON_TYPE.fullmatch(headers.get("content-type", "").strip())
-    if match is None or ("merge-patch" in match["type"].lower() and not patch):
+    if read_media_type(headers.get("content-type", "")) not in ((_JSON, _PATCH) if patch else (_JSON,)):
         raise RequestError("the content type is not JSON, send `content-type: application/json`")
     if len(body) > limit:
         raise TooLarge(f"the body is larger than {limit} bytes, send less at once")

@@ -22,7 +22,7 @@ from policy_service.identity.acting import require_scope
 from policy_service.model import Caller
 from policy_service.policy.values import read_json
 from policy_service.web import searching
-from policy_service.web.client import read_address
+from policy_service.web.client import read_address, read_media_type
 from policy_service.web.errors import INTERNAL, Answer, Headers, NotFound, TooLarge, WrongMethod, problem, refuse
 from policy_service.web.evaluation import Body, read_batch, read_single, write_batch, write_single
 from policy_service.web.metadata import WELL_KNOWN, find_metadata
@@ -41,7 +41,6 @@ _JSON = ("content-type", "application/json")
 _NOSNIFF = ("x-content-type-options", "nosniff")
 _DECISION = [_JSON, ("cache-control", "no-store"), _NOSNIFF]
 _METADATA = [_JSON, ("cache-control", "public, max-age=3600"), _NOSNIFF]
-_JSON_TYPE = re.compile(r'application/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?;?\s*', re.ASCII | re.IGNORECASE)
 _TENANT_PATH = re.compile(r"/tenants/([^/]+)(/access/v1/(?:evaluations?|search/[a-z]+))", re.ASCII)
 # a request id goes into a header and into the log: what could end a header is dropped, and it has an end
 _UNSAFE = re.compile(r"[^\x20-\x7e]")
@@ -148,7 +147,7 @@ def _search(service: Service, caller: Caller, body: searching.Body, request_id: 
 
 def _parse(headers: Mapping[str, str], body: bytes) -> Any:
     sent = headers.get("content-type", "")
-    if sent != "application/json" and not _JSON_TYPE.fullmatch(sent.strip()):
+    if sent != _JSON[1] and read_media_type(sent) != _JSON[1]:
         raise RequestError("the content type is not JSON, send `content-type: application/json`")
     if len(body) > BODY_BYTES:
         raise TooLarge(f"the body is larger than {BODY_BYTES} bytes, send less at once")

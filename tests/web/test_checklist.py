@@ -260,7 +260,16 @@ def test_a_member_that_stands_twice_is_400(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [None, "", "text/plain", "application/xml", "application/json; charset=latin-1", "application/jsonx"]
+    "kind",
+    [
+        None,
+        "",
+        "text/plain",
+        "application/xml",
+        "application/json; charset=latin-1",
+        "application/jsonx",
+        f"application/json{' ' * 3_000};x",
+    ],
 )
 @pytest.mark.parametrize("path", APIS)
 def test_another_content_type_is_400(client: Client, path: str, kind: str | None) -> None:

@@ -149,6 +149,17 @@ def test_a_circle_is_named_to_who_sees_all_of_it(desk: Desk) -> None:
         reply = desk.ask(who, "POST", "/relationships", closing)
         assert reply.status == status
         assert hidden not in reply.json["detail"]
+    # not by relationships either that are hidden, though their ends are seen
+    sees = '@id("z") permit(principal == user::"bob", action, resource is zone);\n'
+    desk.write_files({"relationships.yaml": drawn, "own.cedar": sees + rule})
+    reply = desk.ask("bob", "POST", "/relationships", closing)
+    assert (reply.status, "a parent would be its own ancestor" in reply.json["detail"]) == (409, True)
+    # nor is who may not change the ends told that there is one
+    reads = rule.replace("action, resource is host", 'action == PolicyService::Action::"read", resource is host')
+    desk.write_files({"relationships.yaml": drawn, "own.cedar": reads})
+    ways = [relationship("3", *ends, "in_zone") for ends in ((high, low), (low, high))]
+    told = [desk.ask("bob", "POST", "/relationships", way) for way in ways]
+    assert {(reply.status, reply.body) for reply in told} == {(403, told[0].body)}
     # who may not make it is not told that it would close one
     desk.write_files({"relationships.yaml": drawn, "own.cedar": rule.partition("\n")[0]})
     refused = desk.ask("bob", "POST", "/relationships", closing)
@@ -194,3 +205,32 @@ def test_a_batch_takes_as_long_as_it_takes(desk: Desk, monkeypatch: pytest.Monke
     monkeypatch.setattr(batches, "renew", lambda store, session: signed.append(len(signed)))
     desk.ask("ada", "POST", "/entities:batch", {"entities": [entity(key) for key in "abcde"]})
     assert len(signed) == 3
+
+
+def test_what_is_too_large_is_told_to_who_may_create_it(desk: Desk) -> None:
+    desk.write_files({"own.cedar": '@id("b") permit(principal == user::"bob", action, resource is host);'})
+    desk.make("hidden", "vault")
+    large = {f"note{number}": "x" * 60_000 for number in range(5)}
+    told = [desk.ask("bob", "POST", "/entities", entity(key, "disk", **large)) for key in ("hidden", "new")]
+    assert {(reply.status, reply.body) for reply in told} == {(403, told[0].body)}
+    assert desk.ask("bob", "POST", "/entities", entity("new", "host", **large)).status == 400
+
+
+def test_ends_of_a_replaced_relationship_are_looked_for_in_its_scope(desk: Desk) -> None:
+    rule = '@id("b") permit(principal == user::"bob", action, resource) when { resource.key != "h1" };'
+    desk.write_files({"own.cedar": rule})
+    for key, scope in (("h1", "s"), ("h2", "s"), ("h3", "s"), ("h4", "")):
+        assert desk.ask("ada", "POST", "/entities", {**entity(key), "_scope": scope}).status == 201
+    ends = {"_fromEntityKey": "h2", "_toEntityKey": "h3"}
+    made = {"_key": "r", "_type": "owns", "_class": "OWNS", "_scope": "s", **ends}
+    held = desk.ask("bob", "POST", "/relationships", made)
+    assert held.status == 201
+    bare = {name: value for name, value in made.items() if name != "_scope"}
+    assert desk.ask("bob", "PUT", f"/relationships/{held.id}", {**bare, "note": "x"}).status == 200
+    # one that is hidden there, and two that are in no such scope
+    refused = set()
+    for key in ("h1", "h4", "h5"):
+        reply = desk.ask("bob", "PUT", f"/relationships/{held.id}", {**bare, "_fromEntityKey": key})
+        assert reply.status == 409
+        refused.add(reply.json["detail"].replace(key, ""))
+    assert len(refused) == 1

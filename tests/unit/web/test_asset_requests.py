@@ -141,7 +141,14 @@ def test_a_body_is_json(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["", "text/plain", "application/merge-patch+json", "application/json; charset=latin-1"]
+    "kind",
+    [
+        "",
+        "text/plain",
+        "application/merge-patch+json",
+        "application/json; charset=latin-1",
+        f"application/json{' ' * 100_000}x",
+    ],
 )
 def test_a_body_of_another_type(kind: str) -> None:
     with pytest.raises(RequestError, match="content type"):
