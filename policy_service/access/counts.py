@@ -81,22 +81,24 @@ def count_facets(
             shown = _NAMES.get(name, name)
             said = say(judge.inventory, plan.kind, all_of(wanted, plan.visible(shown)))
             found = _find(judge, plan, Asked(search, said, [shown]), name)
-            tallies[name] = _tally(judge, plan, found, name, limit)
-            at_least |= found.at_least
+            tallies[name], is_whole = _tally(judge, plan, found, name, limit)
+            at_least |= found.at_least or not is_whole
         counted = sum(number for values in tallies.values() for _, number in values)
         plan.record(told, [], wanted, counted)
         return Facets(tallies, at_least, judge.bundle.version_text)
 
 
-def _tally(judge: Judge, plan: Plan, found: _Found, name: str, limit: int) -> Sequence[tuple[Value, int]]:
+def _tally(judge: Judge, plan: Plan, found: _Found, name: str, limit: int) -> tuple[Sequence[tuple[Value, int]], bool]:
+    """The values, and whether there are no more of any."""
     values = facets(judge.inventory, plan.kind, found.certain, name, _VALUES if found.decided else limit)
     if not found.decided:
-        return values
+        return values, True
     # by their canonical text: Python takes `True` for 1
     tally = Counter({write_json(encode(value)): number for value, number in values})
     tally.update(found.values)
     most = sorted(tally.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]
-    return [(decode(orjson.loads(text)), number) for text, number in most]
+    # of what was decided some may be among the values that were not read
+    return [(decode(orjson.loads(text)), number) for text, number in most], len(values) < _VALUES
 
 
 def _read_values(asset: Asset, name: str) -> Iterator[str]:

@@ -21,7 +21,7 @@ USE = "cursor"
 # a place is as long as the id in it, and of those in files nobody says how long: what is sent is as long as a body
 _TEXT = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 # bytes: what a row is sorted by is as long as it is, and how long must not show in its cursor
-_PADDED = 256
+PADDED = 256
 _REFUSED = "not one of what is asked here, begin again without it"
 
 
@@ -32,11 +32,12 @@ class Cursor(NamedTuple):
     version: str
 
 
-def write_cursor(keys: DataKeys, caller: Caller, question: str, cursor: Cursor) -> str:
-    """The cursor as the caller gets it: ASCII that can stand in a URL."""
+def write_cursor(keys: DataKeys, caller: Caller, question: str, cursor: Cursor, padded: int = PADDED) -> str:
+    """The cursor as the caller gets it: ASCII that can stand in a URL, as long as one of `padded` bytes where it fits
+    into that."""
     plain = orjson.dumps([*cursor])
-    padded = plain.ljust(-(-len(plain) // _PADDED) * _PADDED)
-    sealed = seal(keys.active(caller.tenant), USE, padded, *_bind(caller, question))
+    plain = plain.ljust(-(-len(plain) // padded) * padded)
+    sealed = seal(keys.active(caller.tenant), USE, plain, *_bind(caller, question))
     return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from policy_service.access.authorize import Service
-from policy_service.access.cursors import Cursor, read_cursor, write_cursor
+from policy_service.access.cursors import PADDED, Cursor, read_cursor, write_cursor
 from policy_service.access.enforce import Asker, Judge, judging
 from policy_service.access.plan import Plan
 from policy_service.access.query import Search
@@ -22,6 +22,9 @@ from policy_service.policy.residual.filter import EVERY
 
 # rows that are read at once: a page of a hundred, and the one that tells whether another page follows
 _AT_ONCE = 101
+# what a row may be sorted by is up to 1,000 bytes, as a text within a text; of the one that is hidden how long must
+# not show
+_PADDED = dict.fromkeys(("_key", "displayName"), 1_536)
 
 
 class Page(NamedTuple):
@@ -60,8 +63,10 @@ def list_assets(
         refuse_hidden(plan, order)
         shown, last = collect(judge, plan, search, order, limit, _read_place(begin))
         plan.record(told, [asset.id for asset in shown], plan.filter(search))
-    more = write_cursor(keys, caller, question, Cursor(orjson.dumps([*last]).decode(), began)) if last else None
-    return Page(shown, more, version, began)
+    if last is None:
+        return Page(shown, None, version, began)
+    place = Cursor(orjson.dumps([*last]).decode(), began)
+    return Page(shown, write_cursor(keys, caller, question, place, _PADDED.get(order.by, PADDED)), version, began)
 
 
 def refuse_hidden(plan: Plan, order: Order) -> None:

@@ -5,26 +5,34 @@ What is hidden was taken out of the asset, so that a condition about it is not t
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
 from policy_service.access.query import And, Condition, Not, Or, Search, Where
 from policy_service.assets.asset import Asset
 from policy_service.assets.members import TAG
 from policy_service.model import Value
-from policy_service.policy.request import is_same
+from policy_service.policy.values import NUMBER
+
+Matcher: TypeAlias = Callable[[Asset], bool]
 
 
-def matches(search: Search, asset: Asset, searched: Collection[str]) -> bool:
-    """Whether a search is about an asset; `searched` are the properties that its `text` looks through."""
-    if search.type and search.type != asset.type:
-        return False
-    if search.class_ and search.class_ not in asset.classes:
-        return False
-    if search.text and not any(_holds(read_property(asset, name), search.text) for name in searched):
-        return False
-    return search.where is None or _is_true(search.where, asset)
+def make_matcher(search: Search, searched: Collection[str]) -> Matcher:
+    """Whether a search is about an asset; `searched` are the properties that its `text` looks through.
+
+    It is made once for many assets: a search may name thousands of values, and each is looked up and not walked by.
+    """
+    tests: list[Matcher] = []
+    if search.type:
+        tests.append(lambda asset: asset.type == search.type)
+    if search.class_:
+        tests.append(lambda asset: search.class_ in asset.classes)
+    if search.text:
+        tests.append(lambda asset: any(_holds(read_property(asset, name), search.text) for name in searched))
+    if search.where is not None:
+        tests.append(_make(search.where))
+    return lambda asset: all(test(asset) for test in tests)
 
 
 def read_property(asset: Asset, name: str) -> Value | None:
@@ -41,33 +49,52 @@ def read_property(asset: Asset, name: str) -> Value | None:
     return shown[name] if name in shown else asset.properties.get(name)
 
 
-def _is_true(where: Where, asset: Asset) -> bool:
+def _make(where: Where) -> Matcher:
     match where:
         case And(parts):
-            return all(_is_true(part, asset) for part in parts)
+            every = [_make(part) for part in parts]
+            return lambda asset: all(test(asset) for test in every)
         case Or(parts):
-            return any(_is_true(part, asset) for part in parts)
+            some = [_make(part) for part in parts]
+            return lambda asset: any(test(asset) for test in some)
         case Not(part):
-            return not _is_true(part, asset)
+            inner = _make(part)
+            return lambda asset: not inner(asset)
         case Condition(name, op, values):
-            held = read_property(asset, name)
-            return held is not None and _says(op, held, values)
+            says = _make_test(op, values)
+            return lambda asset: (held := read_property(asset, name)) is not None and says(held)
 
 
-def _says(op: str, held: Value, values: tuple[Value, ...]) -> bool:
+def _make_test(op: str, values: tuple[Value, ...]) -> Callable[[Value], bool]:
+    """What the operator says of a value that is there."""
     if op == "exists":
-        return True
+        return lambda _: True
+    named = frozenset(map(_key, values))
     if op in {"eq", "in"}:
-        return any(is_same(held, value) for value in values)
+        return lambda held: _key(held) in named
     (value,) = values
     if op == "ne":
-        return not is_same(held, value)
+        return lambda held: _key(held) not in named
     if op == "contains":
-        parts = held if isinstance(held, list) else ()
-        return any(is_same(part, value) for part in parts) or _holds(held, value)
+        return lambda held: _has_element(held, named) or _holds(held, value)
     if op == "starts":
-        return isinstance(held, str) and _lower(held).startswith(_lower(value))
-    return _is_ordered(op, held, value)
+        start = _lower(value)
+        return lambda held: isinstance(held, str) and _lower(held).startswith(start)
+    return lambda held: _is_ordered(op, held, value)
+
+
+def _key(value: Value) -> object:
+    """One key for each value that a search can name: Python takes `True` for 1. None for sets and records, which it
+    can't."""
+    if isinstance(value, list):
+        return None
+    if isinstance(value, dict):
+        return (dict, value[NUMBER]) if value.keys() == {NUMBER} else None
+    return type(value), value
+
+
+def _has_element(held: Value, named: Collection[object]) -> bool:
+    return isinstance(held, list) and any(_key(part) in named for part in held)
 
 
 def _is_ordered(op: str, held: Any, value: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from policy_service.access.conditions import Names, to_filter
 from policy_service.access.enforce import READ, Judge
 from policy_service.access.fields import Veil
-from policy_service.access.matching import matches
+from policy_service.access.matching import Matcher, make_matcher
 from policy_service.access.query import Search
 from policy_service.access.sight import Sight
 from policy_service.assets.asset import Asset, Kind
@@ -51,6 +51,8 @@ class Plan:
         self._doubt = judge.find_doubt()
         layout = judge.inventory.layout
         self._concerned = 0
+        # of the search that rows were shown for last
+        self._matcher: tuple[Search, Matcher] | None = None
         self.kind = kind
         # what became restricted a moment ago may have rows of before
         self.names = Names(layout.drawn, layout.indexed - judge.bundle.restricted)
@@ -76,12 +78,14 @@ class Plan:
         }
         held = [row for row in found if row.asset.id not in denied]
         redacted = self._veil.redact([row.asset for row in held])
-        shown = {
-            asset.id: asset
-            for row, asset in zip(held, redacted, strict=True)
-            if row.certain or matches(search, asset, self.names.searched)
-        }
+        matches = self._match(search)
+        shown = {asset.id: asset for row, asset in zip(held, redacted, strict=True) if row.certain or matches(asset)}
         return [shown.get(row.asset.id) for row in found]
+
+    def _match(self, search: Search) -> Matcher:
+        if self._matcher is None or self._matcher[0] is not search:
+            self._matcher = search, make_matcher(search, self.names.searched)
+        return self._matcher[1]
 
     def leave(self, found: Sequence[Found]) -> None:
         """Record nothing of rows that another page is about."""

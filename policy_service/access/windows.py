@@ -17,14 +17,15 @@ from policy_service.access.query import Search
 from policy_service.access.weights import MOST
 from policy_service.assets.find import find_places, say
 from policy_service.assets.sql.pages import BY_ID, Found, Order, Place, is_after
+from policy_service.assets.sql.sayable import TOO_DEEP, TOO_LONG
 from policy_service.policy.residual.filter import (
     EVERY,
     NONE,
     Filter,
-    Opaque,
     all_of,
     any_of,
     bound,
+    find_opaque,
     is_opaque,
     none_of,
 )
@@ -85,19 +86,17 @@ def _find_open(judge: Judge, plan: Plan, asked: Asked) -> Filter:
 
     if not is_opaque(asked.said):
         return NONE
-    if isinstance(asked.said, Opaque):
-        # it is not said at all, and every row is looked at
-        return EVERY
     seen = tell(plan.seen)
     may_be = bound(seen, upper=True)
-    if is_opaque(tell(all_of(may_be, to_filter(asked.search, plan.names, lambda _: EVERY)))):
+    is_cut = not {TOO_LONG, TOO_DEEP}.isdisjoint(find_opaque(asked.said))
+    if is_cut or is_opaque(tell(all_of(may_be, to_filter(asked.search, plan.names, lambda _: EVERY)))):
         # what is asked is left open itself, of rows that may be seen
         open_ = may_be
     else:
         names = {*find_names(asked.search, plan.names), *asked.shown}
         visible = (tell(plan.visible(name)) for name in sorted(names))
         open_ = any_of(_leave_open(seen), all_of(may_be, any_of(*map(_leave_open, visible))))
-    return EVERY if is_opaque(tell(open_)) else open_
+    return may_be if is_opaque(tell(open_)) else open_
 
 
 def _leave_open(said: Filter) -> Filter:

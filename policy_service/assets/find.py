@@ -20,10 +20,10 @@ from policy_service.assets.sql.facets import count_values, name_rows
 from policy_service.assets.sql.looks import Look
 from policy_service.assets.sql.pages import BY_ID, Found, Order, Place, read_page, read_places
 from policy_service.assets.sql.postgresql import Postgresql
-from policy_service.assets.sql.sayable import find_fields, simplify
+from policy_service.assets.sql.sayable import simplify
 from policy_service.assets.sql.sqlite import Sqlite
 from policy_service.model import Value
-from policy_service.policy.residual.filter import All, Below, End, Filter, Not, Opaque, Some, bound
+from policy_service.policy.residual.filter import All, Below, End, Filter, Not, Opaque, Some, bound, find_fields
 
 _DATABASES: dict[str, Database] = {"sqlite": Sqlite(), "postgresql": Postgresql()}
 

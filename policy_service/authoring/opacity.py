@@ -13,13 +13,13 @@ from typing import NamedTuple
 from policy_service.assets.kinds import SEALED, Names
 from policy_service.assets.sql.columns import Document, Shape
 from policy_service.assets.sql.leads import shape_of
-from policy_service.assets.sql.sayable import find_fields, simplify
+from policy_service.assets.sql.sayable import simplify
 from policy_service.model import Effect, Entity, Uid, Value
 from policy_service.policy.bundle import Bundle
 from policy_service.policy.evaluate import World
 from policy_service.policy.residual.asking import parts_of
 from policy_service.policy.residual.compiler import Compiler
-from policy_service.policy.residual.filter import NONE, Filter, any_of, find_opaque
+from policy_service.policy.residual.filter import NONE, Filter, any_of, find_fields, find_opaque
 from policy_service.policy.residual.ground import Ground
 from policy_service.policy.residual.source import write
 from policy_service.policy.residual.symbols import Fixed, Lost

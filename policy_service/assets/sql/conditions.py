@@ -20,7 +20,6 @@ from policy_service.assets.sql import sets
 from policy_service.assets.sql.cells import ENDS, Cells
 from policy_service.assets.sql.columns import Other
 from policy_service.assets.sql.databases import Condition, Words, is_canonical
-from policy_service.assets.sql.sayable import find_fields
 from policy_service.model import Uid
 from policy_service.policy.names import ESCAPE, cedar_type, request_type
 from policy_service.policy.residual.filter import (
@@ -34,6 +33,7 @@ from policy_service.policy.residual.filter import (
     Sum,
     Term,
     Test,
+    find_fields,
     fold,
 )
 from policy_service.policy.residual.operators import BELOW, SETS, SUMS, TESTS

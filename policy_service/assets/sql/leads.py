@@ -10,9 +10,9 @@ from policy_service.assets.layout import read_wish
 from policy_service.assets.members import TAG
 from policy_service.assets.sql.arms import Lead, find_arms
 from policy_service.assets.sql.columns import Document, Shape
-from policy_service.assets.sql.sayable import find_fields, simplify
+from policy_service.assets.sql.sayable import simplify
 from policy_service.policy.bundle import Bundle
-from policy_service.policy.residual.filter import EVERY, NONE, Below, Each, End, Field, Filter, Test, bound
+from policy_service.policy.residual.filter import EVERY, NONE, Below, Each, End, Field, Filter, Test, bound, find_fields
 
 # how it begins to be told of a list without an index
 SCANS = "it looks at every row"

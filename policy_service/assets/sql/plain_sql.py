@@ -17,7 +17,6 @@ from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from policy_service.assets.sql.conditions import read_native
 from policy_service.assets.sql.databases import Condition, Database, Words
 from policy_service.assets.sql.postgresql import Postgresql
-from policy_service.assets.sql.sayable import find_fields
 from policy_service.assets.sql.sqlite import Sqlite
 from policy_service.policy.residual.filter import (
     All,
@@ -31,6 +30,7 @@ from policy_service.policy.residual.filter import (
     Sum,
     Term,
     Test,
+    find_fields,
     fold,
 )
 from policy_service.policy.residual.operators import SUMS, TESTS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
@@ -28,11 +28,16 @@ from policy_service.policy.residual.filter import (
     all_of,
     any_of,
     constant,
+    fields_of,
     none_of,
 )
 
 # beyond these a statement is longer or deeper than a database takes, or a row takes too long
 MOST_LEAVES, MOST_DEPTH, MOST_TERMS, PATTERN_BYTES = 3_000, 40, 6, 1_000
+
+# what could be said by itself, but not beside all else
+TOO_LONG = Opaque(f"it has more than {MOST_LEAVES} conditions")
+TOO_DEEP = Opaque(f"it is nested deeper than {MOST_DEPTH} levels")
 
 _LONG: frozenset[Kind] = frozenset({"long"})
 _SWAPPED = {"eq": "eq", "lt": "gt", "le": "ge", "gt": "lt", "ge": "le"}
@@ -45,9 +50,19 @@ _COMPARED: Mapping[str, frozenset[Kind]] = {
 
 def simplify(filter_: Filter, shape: Shape) -> Filter:
     """The filter as rows of that shape can be asked, true of the same rows; what can't be is opaque."""
-    if count_leaves(filter_) > MOST_LEAVES:
-        return Opaque(f"it has more than {MOST_LEAVES} conditions")
-    return _simplify(filter_, shape, MOST_DEPTH)
+    return _simplify(_shorten(filter_), shape, MOST_DEPTH)
+
+
+def _shorten(filter_: Filter) -> Filter:
+    """As much of the filter as one statement holds: of parts that all have to be true the first ones."""
+    kept: list[Filter] = []
+    left = MOST_LEAVES
+    for part in filter_.parts if isinstance(filter_, All) else (filter_,):
+        left -= count_leaves(part)
+        if left < 0:
+            return all_of(*kept, TOO_LONG)
+        kept.append(part)
+    return filter_
 
 
 def count_leaves(filter_: Filter) -> int:
@@ -60,26 +75,9 @@ def count_leaves(filter_: Filter) -> int:
     return 1
 
 
-def find_fields(filter_: Filter) -> Iterator[Field]:
-    """The fields of the rows themselves that a filter is about, not those of entities at ends."""
-    match filter_:
-        case All(parts) | Some(parts):
-            for part in parts:
-                yield from find_fields(part)
-        case Not(part):
-            yield from find_fields(part)
-        case Test(_, left, right):
-            for term in (left, right):
-                yield from _fields(term) if isinstance(term, Field | Sum) else ()
-        case Each(_, field, other):
-            yield field
-            if isinstance(other, Field):
-                yield other
-
-
 def _simplify(filter_: Filter, shape: Shape, depth: int) -> Filter:
     if depth == 0:
-        return Opaque(f"it is nested deeper than {MOST_DEPTH} levels")
+        return TOO_DEEP
     match filter_:
         case All(parts):
             return all_of(*(_simplify(part, shape, depth - 1) for part in parts))
@@ -141,7 +139,7 @@ def _test(test: Test, shape: Shape) -> Filter:
     if isinstance(left, Constant) and isinstance(right, Field | Sum) and op in _SWAPPED:
         op, left, right = _SWAPPED[op], right, left
     terms = [term for term in (left, right) if isinstance(term, Field | Sum | Constant)]
-    fields = [field for term in terms for field in _fields(term)]
+    fields = [field for term in terms for field in fields_of(term)]
     if sum(map(_count_terms, terms)) > MOST_TERMS:
         return Opaque(f"it adds up more than {MOST_TERMS} numbers")
     if any(shape.is_sealed(field) for field in fields):
@@ -261,7 +259,7 @@ def _sealed(test: Test, shape: Shape) -> Filter:
             if all(value.kind != "set" for value in same):
                 return _among(field, same)
     terms = (term for term in (field, *values) if isinstance(term, Field | Sum))
-    return _refuse_sealed(next(each for term in terms for each in _fields(term) if shape.is_sealed(each)))
+    return _refuse_sealed(next(each for term in terms for each in fields_of(term) if shape.is_sealed(each)))
 
 
 def _refuse_sealed(field: Field) -> Filter:
@@ -270,12 +268,6 @@ def _refuse_sealed(field: Field) -> Filter:
 
 def _type(term: Term, kind: Kind) -> Term:
     return replace(term, kind=kind) if isinstance(term, Field) else term
-
-
-def _fields(term: Term) -> list[Field]:
-    if isinstance(term, Sum):
-        return [*_fields(term.left), *_fields(term.right)]
-    return [term] if isinstance(term, Field) else []
 
 
 def _count_terms(term: Term) -> int:

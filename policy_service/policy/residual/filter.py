@@ -265,3 +265,27 @@ def find_opaque(filter_: Filter) -> Iterator[Opaque]:
 def is_opaque(filter_: Filter) -> bool:
     """Whether some part of it can't be said of rows."""
     return next(find_opaque(filter_), None) is not None
+
+
+def find_fields(filter_: Filter) -> Iterator[Field]:
+    """The fields of the rows themselves that a filter is about, not those of entities at ends."""
+    match filter_:
+        case All(parts) | Some(parts):
+            for part in parts:
+                yield from find_fields(part)
+        case Not(part):
+            yield from find_fields(part)
+        case Test(_, left, right):
+            for term in (left, right):
+                yield from fields_of(term) if isinstance(term, Field | Sum) else ()
+        case Each(_, field, other):
+            yield field
+            if isinstance(other, Field):
+                yield other
+
+
+def fields_of(term: Term) -> list[Field]:
+    """The fields in a term."""
+    if isinstance(term, Sum):
+        return [*fields_of(term.left), *fields_of(term.right)]
+    return [term] if isinstance(term, Field) else []

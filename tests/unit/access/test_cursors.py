@@ -30,3 +30,5 @@ def test_a_cursor_is_read_by_whom_it_was_written_for(store: Store) -> None:
 def test_how_long_what_it_names_is_does_not_show(store: Store) -> None:
     lengths = {len(write_cursor(store.keys, BOB, "q", Cursor("x" * length, "v1"))) for length in range(0, 200, 7)}
     assert len(lengths) == 1
+    lengths = {len(write_cursor(store.keys, BOB, "q", Cursor("x" * n, "v1"), 1_536)) for n in range(0, 1_000, 99)}
+    assert len(lengths) == 1

@@ -131,6 +131,46 @@ def test_nothing_is_counted_twice_where_what_is_certain_is_half_of_a_long_condit
     assert told == {"facets": {"type": [{"value": "host", "count": 6}]}}
 
 
+def test_what_is_denied_does_not_show_in_how_long_a_search_is(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    hides = """
+@id("n") @hides("n") forbid(principal == user::"bob", action == PolicyService::Action::"readProperty", resource)
+when { resource has a && resource.a == 1 || resource has b && resource.b == 2 || resource has c && resource.c == 3 };
+"""
+    desk.write_files({"own.cedar": SEES + hides})
+    for number in range(4):
+        desk.make(f"open-{number}", open=True, n=1)
+    monkeypatch.setattr(windows, "EXAMINED", 5)
+    monkeypatch.setattr(sayable, "MOST_LEAVES", 30)
+    where = {"not": {"or": [{"property": "n", "op": "eq", "value": number} for number in range(5, 15)]}}
+    told = []
+    for _ in range(2):
+        count = desk.ask("bob", "POST", "/entities:count", {"where": where}).json
+        page = desk.ask("bob", "POST", "/entities:search", {"where": where, "limit": 100}).json
+        told.append((count, len(page["items"]), page.get("cursor")))
+        # nor are they read
+        assert desk.log.records[-1]["rows"]["examined"] == 4
+        # the policies say of these that they are hidden
+        for number in range(8):
+            desk.make(f"{len(told)}-hidden-{number}", n=1)
+    assert told == [({"count": 4}, 4, None)] * 2
+    for number in range(3):
+        desk.make(f"more-{number}", open=True, n=1)
+    assert desk.ask("bob", "POST", "/entities:count", {"where": where}).json["atLeast"] is True
+
+
+def test_a_facet_says_where_it_may_be_more(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.write_files({"own.cedar": NEARBY + SEES, "tenant.yaml": "name: x\nindexed: [color]\n"})
+    for number, color in enumerate("abz"):
+        desk.make(f"o-{number}", open=True, color=color)
+    desk.make("decided", ip="10.1.2.3", color="z")
+    body = {"facets": ["color"], "limit": 10}
+    told = desk.ask("bob", "POST", "/entities:facets", body).json
+    assert told["facets"]["color"][0] == {"value": "z", "count": 2}
+    assert "atLeast" not in told
+    monkeypatch.setattr(counts, "_VALUES", 2)
+    assert desk.ask("bob", "POST", "/entities:facets", body).json["atLeast"] is True
+
+
 def test_no_class_is_one_of_none(desk: Desk) -> None:
     desk.relate("r", desk.make("a"), desk.make("b"))
     for op, value, count in (("in", [], 0), ("in", ["OWNS"], 1), ("in", ["HAS"], 0), ("ne", "HAS", 1)):
