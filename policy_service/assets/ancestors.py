@@ -6,11 +6,12 @@ ancestors of an entity are what is reached by such edges. All of it is written w
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Text, and_, bindparam, delete, exists, select, true, union_all
+import orjson
+from sqlalchemy import Text, and_, bindparam, delete, exists, func, select, true, tuple_, union_all
 from sqlalchemy.dialects import postgresql, sqlite
 
 from policy_service.assets.elements import (
@@ -132,26 +133,28 @@ def _select_rows(*, one: bool) -> Any:
 def add_rows(inventory: Inventory, rows: Collection[tuple[str, Element]]) -> None:
     """Store rows by the ids of their entities; one that is there stays."""
     if rows:
-        account = inventory.account
-        given = [{"account_id": account, "id": id_, **element._asdict()} for id_, element in sorted(rows, key=_order)]
-        inventory.session.execute(_make_insert(inventory.session.get_bind().dialect.name), given)
+        _write(inventory, _make_insert, sorted(rows, key=_order))
 
 
 def remove_rows(inventory: Inventory, rows: Collection[tuple[str, Element]]) -> None:
     """Remove rows by the ids of their entities."""
     if rows:
-        inventory.session.execute(_REMOVE, [_name_row(inventory, *row) for row in sorted(rows, key=_order)])
+        _write(inventory, _make_removal, sorted(rows, key=_order))
 
 
-_REMOVE = delete(_ELEMENTS).where(
-    _ELEMENTS.c.account_id == bindparam("account"),
-    *(_ELEMENTS.c[name] == bindparam(f"held_{name}") for name in ("name", "value", "id")),
-)
+def _write(inventory: Inventory, make: Callable[[str], Any], rows: Sequence[tuple[str, Element]]) -> None:
+    """Write rows: in files by one statement, since in a part of a transaction each would keep copies of the pages that
+    it changes until that part ends."""
+    account, session = inventory.account, inventory.session
+    dialect = session.get_bind().dialect.name
+    given: Any = [{"account": account, "row_id": id_, **_name(element)} for id_, element in rows]
+    if dialect == "sqlite":
+        given = {"account": account, "rows": orjson.dumps([[id_, *element] for id_, element in rows]).decode()}
+    session.execute(make(dialect), given)
 
 
-def _name_row(inventory: Inventory, id_: str, element: Element) -> dict[str, str]:
-    key = {"held_name": element.name, "held_value": element.value, "held_id": id_}
-    return {"account": inventory.account, **key}
+def _name(element: Element) -> dict[str, str | None]:
+    return {f"row_{name}": value for name, value in element._asdict().items()}
 
 
 def _order(row: tuple[str, Element]) -> tuple[str, str, str]:
@@ -159,10 +162,35 @@ def _order(row: tuple[str, Element]) -> tuple[str, str, str]:
     return element.name, element.value, id_
 
 
+_COLUMNS = ("id", "name", "value", "whole")
+
+
+def _list_rows() -> Any:
+    """The rows of a list in JSON, for SQLite."""
+    row = func.json_each(bindparam("rows")).table_valued("value").c.value
+    columns = [func.json_extract(row, f"$[{place}]").label(name) for place, name in enumerate(_COLUMNS)]
+    return select(*columns).subquery("told")
+
+
 @cache
 def _make_insert(dialect: str) -> Any:
-    made: Any = postgresql.insert(_ELEMENTS) if dialect == "postgresql" else sqlite.insert(_ELEMENTS)
-    return made.on_conflict_do_nothing()
+    if dialect == "postgresql":
+        values: Any = {name: bindparam(f"row_{name}") for name in _COLUMNS}
+        return postgresql.insert(_ELEMENTS).values(account_id=ACCOUNT, **values).on_conflict_do_nothing()
+    told = _list_rows().c
+    # without a condition SQLite would take what follows for one of a join
+    rows = select(ACCOUNT, *(told[name] for name in _COLUMNS)).where(true())
+    return sqlite.insert(_ELEMENTS).from_select(["account_id", *_COLUMNS], rows).on_conflict_do_nothing()
+
+
+@cache
+def _make_removal(dialect: str) -> Any:
+    mine = delete(_ELEMENTS).where(_ELEMENTS.c.account_id == ACCOUNT)
+    key = _COLUMNS[1:3] + _COLUMNS[:1]
+    if dialect == "postgresql":
+        return mine.where(*(_ELEMENTS.c[name] == bindparam(f"row_{name}") for name in key))
+    told = _list_rows().c
+    return mine.where(tuple_(*(_ELEMENTS.c[name] for name in key)).in_(select(*(told[name] for name in key))))
 
 
 @cache
