@@ -18,6 +18,9 @@ from policy_service.store.snapshots import renew
 _OF_ONE = (RequestError, Forbidden, Conflict)
 # items after which a transaction is given another minute: policies of any number may take a while on each
 _RENEWED = 100
+# characters of decisions that are kept until all of them are recorded: each holds what it knows of an entity
+_RECORDED = 64 * 1024 * 1024
+_FULL = "what was decided in this batch is as much as one record holds, send this item in another"
 
 
 def write_batch(
@@ -26,8 +29,8 @@ def write_batch(
     """The version of the files that decided, and what became of each item, in order.
 
     A key that is new needs `create`, one that is there `read` and `update`, before and after. An item sees what the
-    items before it wrote; one that is refused leaves nothing. All that is written is committed at once, before this
-    answers.
+    items before it wrote; one that is refused leaves nothing, and so does each after so many that what was decided of
+    them fills the record. All that is written is committed at once, before this answers.
     """
     with changing_assets(service, asker) as changes:
         _lock(changes, kind, [item for item in items if isinstance(item, Draft)])
@@ -52,6 +55,8 @@ def _lock(changes: Changes, kind: Kind, drafts: Sequence[Draft]) -> None:
 def _write(changes: Changes, kind: Kind, item: Draft | RequestError) -> Written | PolicyServiceError:
     if isinstance(item, RequestError):
         return item
+    if changes.judge.recorded > _RECORDED:
+        return RequestError(_FULL)
     told = len(changes.made)
     try:
         # of the connection, which takes half as long as one of the session: there are no objects to expire

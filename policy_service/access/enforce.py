@@ -76,6 +76,8 @@ class Judge:
         self.hidden_by: dict[str, None] = {}
         self._log = service.log
         self._records: list[Mapping[str, Any]] = []
+        # about how many characters the records have so far
+        self.recorded = 0
 
     def decide(self, action: str, thing: Uid, state: Entity | None = None) -> Decision:
         """Whether the subject may do it. With `state` the thing is taken to be that, and not as it is stored.
@@ -185,6 +187,7 @@ class Judge:
 
     def _record(self, facts: Facts, decision: Decision, duration: int) -> Mapping[str, Any]:
         question = facts.question
+        self.recorded += len(facts.recorded_json)
         return record(
             at=time(),
             request_id=self.asker.request_id,

@@ -107,6 +107,17 @@ def test_what_an_item_changes_of_the_subject_counts_for_the_next(desk: Desk) -> 
     assert [item["status"] for item in reply.json["items"]] == [201, 200, 403]
 
 
+def test_what_is_recorded_of_a_batch_has_a_bound(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.write_files({"own.cedar": '@id("b") forbid(principal == user::"bob", action, resource);'})
+    desk.make("large", **{f"tag.{number}": "x" * 2_000 for number in range(5)})
+    monkeypatch.setattr(batches, "_RECORDED", 15_000)
+    desk.log.records.clear()
+    reply = desk.ask("ada", "POST", "/entities:batch", {"entities": [entity("large")] * 3 + [entity("new")]})
+    assert [item["status"] for item in reply.json["items"]] == [200, 400, 400, 400]
+    assert "in another" in reply.json["items"][1]["error"]
+    assert sum(len(json.dumps(record)) for record in desk.log.records) < 60_000
+
+
 def test_a_batch_that_is_not_recorded_is_not_written(desk: Desk) -> None:
     desk.log.full = True
     assert desk.ask("ada", "POST", "/entities:batch", {"entities": [entity("one")]}).status == 503
