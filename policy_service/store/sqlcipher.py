@@ -23,9 +23,10 @@ from policy_service.store.failures import explain
 from policy_service.store.statements import Statements
 
 BUSY_SECONDS = 5.0
-# a statement of a reader that takes longer is ended, as on PostgreSQL; it is looked at each so many steps of SQLite
+# a statement of a reader that takes longer is ended, as on PostgreSQL; it is looked at each so many steps of SQLite, of
+# which one may read a long text
 STATEMENT_SECONDS = 30.0
-_STEPS = 1_000_000
+_STEPS = 1_000
 USE = "sqlcipher"
 
 _PRAGMAS = (
