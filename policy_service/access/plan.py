@@ -78,8 +78,11 @@ class Plan:
         }
         held = [row for row in found if row.asset.id not in denied]
         redacted = self._veil.redact([row.asset for row in held])
-        matches = self._match(search)
-        shown = {asset.id: asset for row, asset in zip(held, redacted, strict=True) if row.certain or matches(asset)}
+        shown = {
+            asset.id: asset
+            for row, asset in zip(held, redacted, strict=True)
+            if row.certain or self._match(search)(asset)
+        }
         return [shown.get(row.asset.id) for row in found]
 
     def _match(self, search: Search) -> Matcher:

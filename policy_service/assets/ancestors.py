@@ -147,14 +147,11 @@ def _write(inventory: Inventory, make: Callable[[str], Any], rows: Sequence[tupl
     it changes until that part ends."""
     account, session = inventory.account, inventory.session
     dialect = session.get_bind().dialect.name
-    given: Any = [{"account": account, "row_id": id_, **_name(element)} for id_, element in rows]
+    told = [(id_, *element) for id_, element in rows]
     if dialect == "sqlite":
-        given = {"account": account, "rows": orjson.dumps([[id_, *element] for id_, element in rows]).decode()}
-    session.execute(make(dialect), given)
-
-
-def _name(element: Element) -> dict[str, str | None]:
-    return {f"row_{name}": value for name, value in element._asdict().items()}
+        session.execute(make(dialect), {"account": account, "rows": orjson.dumps(told).decode()})
+    else:
+        session.execute(make(dialect), [{"account": account, **dict(zip(_GIVEN, row, strict=True))} for row in told])
 
 
 def _order(row: tuple[str, Element]) -> tuple[str, str, str]:
@@ -163,6 +160,8 @@ def _order(row: tuple[str, Element]) -> tuple[str, str, str]:
 
 
 _COLUMNS = ("id", "name", "value", "whole")
+# the parameters of one row, for PostgreSQL
+_GIVEN = tuple(f"row_{name}" for name in _COLUMNS)
 
 
 def _list_rows() -> Any:
@@ -175,7 +174,7 @@ def _list_rows() -> Any:
 @cache
 def _make_insert(dialect: str) -> Any:
     if dialect == "postgresql":
-        values: Any = {name: bindparam(f"row_{name}") for name in _COLUMNS}
+        values: Any = {name: bindparam(given) for name, given in zip(_COLUMNS, _GIVEN, strict=True)}
         return postgresql.insert(_ELEMENTS).values(account_id=ACCOUNT, **values).on_conflict_do_nothing()
     told = _list_rows().c
     # without a condition SQLite would take what follows for one of a join

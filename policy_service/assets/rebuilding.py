@@ -61,12 +61,15 @@ def find_progress(session: Session) -> Progress | None:
 def is_due(session: Session, wish: Wish) -> bool:
     """Whether there is anything to do: rows to make, or to remove."""
     layout = layout_row.find_layout(session)
-    return bool(layout and (layout.building or layout.leaving)) or is_behind(session, wish)
+    return bool(layout and (layout.building or layout.leaving)) or _is_behind(session, layout, wish)
 
 
 def is_behind(session: Session, wish: Wish) -> bool:
     """Whether there are rows to make: until then lists start from what files of before asked for."""
-    layout = layout_row.find_layout(session)
+    return _is_behind(session, layout_row.find_layout(session), wish)
+
+
+def _is_behind(session: Session, layout: Layout | None, wish: Wish) -> bool:
     if layout is None:
         return layout_row.has_assets(session)
     return not layout.is_ready or layout.wish != wish or bool(find_gaps(session, layout.indexed))

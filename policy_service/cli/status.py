@@ -142,7 +142,8 @@ class _Lists:
         if folder is None:
             return None
         # all of a tenant's files may take seconds to parse
-        root, files = tenant_root(tenant), read_layer(folder, tenant_root(tenant)).files
+        root = tenant_root(tenant)
+        files = read_layer(folder, root).files
         asking = {name: files[name] for name in (SETTINGS, RELATIONSHIPS) if name in files}
         layers = self._platform, parse_layer(root, asking, tenant=tenant)
         return None if any(layer.findings for layer in layers) else join_wish(*layers)

@@ -21,6 +21,7 @@ from policy_service.errors import PolicyServiceError
 from policy_service.identity.keys import KeyRing
 from policy_service.store.opening import open_store
 from policy_service.web import asset_answers, asset_requests, authzen, docs_page, openapi
+from policy_service.web.bodies import BODY_BYTES
 from policy_service.web.client import guard
 from policy_service.web.errors import Headers, problem, refuse
 
@@ -100,7 +101,7 @@ def mount(service: Service) -> Flask:
             body = _read_body(environ, asset_requests.body_limit(path))
             query = environ.get("QUERY_STRING", "")
             return Ready(*asset_answers.answer(service, method, path, query, headers, body, address))
-        return Ready(*authzen.answer(service, method, path, headers, _read_body(environ, authzen.BODY_BYTES), address))
+        return Ready(*authzen.answer(service, method, path, headers, _read_body(environ, BODY_BYTES), address))
 
     app.register_blueprint(docs_page.show(openapi.publish(app, view)))
     # what describes an endpoint wraps its view, which has nothing to do once it is described

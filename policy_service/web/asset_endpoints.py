@@ -18,10 +18,10 @@ from policy_service.web.asset_requests import (
     Query,
     Target,
     is_held,
-    read_body,
     read_guard,
 )
 from policy_service.web.authzen import VERSION
+from policy_service.web.bodies import read_body
 from policy_service.web.errors import Answer, Headers, status_of
 
 ITEMS = 1_000

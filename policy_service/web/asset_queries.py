@@ -17,8 +17,9 @@ from policy_service.errors import PolicyServiceError
 from policy_service.policy.names import request_type
 from policy_service.policy.stored_values import show as show_value
 from policy_service.policy.stored_values import write_json
-from policy_service.web.asset_requests import LARGEST_LIMIT, LIMIT, VALUES, Query, Target, read_body
+from policy_service.web.asset_requests import LARGEST_LIMIT, LIMIT, VALUES, Query, Target
 from policy_service.web.authzen import VERSION
+from policy_service.web.bodies import read_body
 from policy_service.web.errors import INTERNAL, Answer, Headers
 
 _OWN = [("cache-control", "no-store"), ("x-content-type-options", "nosniff")]

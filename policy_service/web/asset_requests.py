@@ -13,12 +13,10 @@ from urllib.parse import parse_qsl
 from policy_service.assets.asset import Kind
 from policy_service.assets.walk import DEPTH
 from policy_service.errors import RequestError
-from policy_service.policy.values import read_json
-from policy_service.web.client import read_media_type
-from policy_service.web.errors import NotFound, TooLarge
+from policy_service.web.bodies import BODY_BYTES
+from policy_service.web.errors import NotFound
 
 PREFIX = "/api/v1"
-BODY_BYTES = 1024 * 1024
 BATCH_BYTES = 8 * 1024 * 1024
 LIMIT, LARGEST_LIMIT = 100, 1_000
 # values of a facet
@@ -38,7 +36,6 @@ _PATH = re.compile(
     r"|(?P<start>entities)/(?P<from>[0-9A-Za-z-]{1,64})/(?P<along>neighbours|walk))",
     re.ASCII,
 )
-_JSON, _PATCH = "application/json", "application/merge-patch+json"
 _TAGS = re.compile(r'\s*(?:(?:W/)?"[\x21\x23-\x7e]*"\s*(?:,\s*|$))+', re.ASCII)
 _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]*"', re.ASCII)
 
@@ -151,17 +148,3 @@ def _read_tags(sent: str, name: str) -> set[str]:
     if not _TAGS.fullmatch(sent):
         raise RequestError(f'`{name}` names no `ETag`, send it with its quotes: `"0123abcd"`')
     return set(_TAG.findall(sent))
-
-
-def read_body(headers: Mapping[str, str], body: bytes, *, limit: int = BODY_BYTES, patch: bool = False) -> Any:
-    """The JSON of a body; a patch may say that it is one by its content type."""
-    if read_media_type(headers.get("content-type", "")) not in ((_JSON, _PATCH) if patch else (_JSON,)):
-        raise RequestError("the content type is not JSON, send `content-type: application/json`")
-    if len(body) > limit:
-        raise TooLarge(f"the body is larger than {limit} bytes, send less at once")
-    if not body:
-        raise RequestError("the body is empty, send a JSON object")
-    try:
-        return read_json(body)
-    except ValueError as error:
-        raise RequestError(f"the body can't be read: {error}") from None

@@ -11,7 +11,6 @@ import secrets
 from collections.abc import Mapping
 from tempfile import TemporaryFile
 from time import time
-from typing import Any
 
 from policy_service.access.authorize import Batch, Service, authorize
 from policy_service.access.candidates import Search
@@ -20,15 +19,14 @@ from policy_service.access.search_filters import Wanted, find_filter
 from policy_service.errors import NotRecorded, PolicyServiceError, RequestError
 from policy_service.identity.acting import require_scope
 from policy_service.model import Caller
-from policy_service.policy.values import read_json
 from policy_service.web import searching
-from policy_service.web.client import read_address, read_media_type
-from policy_service.web.errors import INTERNAL, Answer, Headers, NotFound, TooLarge, WrongMethod, problem, refuse
+from policy_service.web.bodies import read_body
+from policy_service.web.client import read_address
+from policy_service.web.errors import INTERNAL, Answer, Headers, NotFound, WrongMethod, problem, refuse
 from policy_service.web.evaluation import Body, read_batch, read_single, write_batch, write_single
 from policy_service.web.metadata import WELL_KNOWN, find_metadata
 from policy_service.web.searching import ROLES, read_search, write_filter, write_results
 
-BODY_BYTES = 1024 * 1024
 SCOPE = "decide"
 EVALUATION, EVALUATIONS = "/access/v1/evaluation", "/access/v1/evaluations"
 SEARCHES = {f"/access/v1/search/{role}": role for role in ROLES}
@@ -54,7 +52,7 @@ def answer(
 ) -> tuple[int, Headers, bytes]:
     """What the service answers: status, headers (with the request id) and body.
 
-    Names in `headers` are lower case. `body` may be cut off one byte past `BODY_BYTES`. `address` is
+    Names in `headers` are lower case. `body` may be cut off one byte past `bodies.BODY_BYTES`. `address` is
     the client's, for `context.caller.ip`. Nothing that is sent
     raises: a refusal is problem details by the table in `web.errors`.
     """
@@ -92,12 +90,12 @@ def _route(
             raise WrongMethod("POST")
         caller = _authenticate(service, headers, tenant)
         read = read_single if path == EVALUATION else read_batch
-        return _decide(service, caller, read(_parse(headers, body)), request_id, address)
+        return _decide(service, caller, read(read_body(headers, body)), request_id, address)
     if path in SEARCHES:
         if method != "POST":
             raise WrongMethod("POST")
         caller = _authenticate(service, headers, tenant)
-        return _search(service, caller, read_search(SEARCHES[path], _parse(headers, body)), request_id, address)
+        return _search(service, caller, read_search(SEARCHES[path], read_body(headers, body)), request_id, address)
     if path == "/healthz":
         _require_get(method)
         return _report_health(service)
@@ -143,20 +141,6 @@ def _search(service: Service, caller: Caller, body: searching.Body, request_id: 
     asked = Search(body.role, body.request, limit, request_id, read_address(address), body.token)
     found = search(service, caller, asked)
     return Answer(200, [*_DECISION, (VERSION, found.version)], write_results(body, found.results, found.token))
-
-
-def _parse(headers: Mapping[str, str], body: bytes) -> Any:
-    sent = headers.get("content-type", "")
-    if sent != _JSON[1] and read_media_type(sent) != _JSON[1]:
-        raise RequestError("the content type is not JSON, send `content-type: application/json`")
-    if len(body) > BODY_BYTES:
-        raise TooLarge(f"the body is larger than {BODY_BYTES} bytes, send less at once")
-    if not body:
-        raise RequestError("the body is empty, send a JSON object")
-    try:
-        return read_json(body)
-    except ValueError as error:
-        raise RequestError(f"the body can't be read: {error}") from None
 
 
 def _report_health(service: Service) -> Answer:

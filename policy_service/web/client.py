@@ -24,14 +24,6 @@ _HOP_LENGTH = 64
 _HSTS = ("strict-transport-security", "max-age=31536000")
 
 
-def read_media_type(sent: str) -> str:
-    """The media type that a `Content-Type` names, in small letters (RFC 9110 §8.3.1); empty where it has a parameter
-    that says something else than UTF-8."""
-    named, *parameters = (part.strip().lower() for part in sent.split(";"))
-    charsets = {"".join(parameter.split()) for parameter in parameters} - {""}
-    return named if charsets <= {"charset=utf-8", 'charset="utf-8"'} else ""
-
-
 @lru_cache(maxsize=4096)
 def read_address(text: str) -> str:
     """The address itself; nothing where it is none, as behind a socket of the file system.

@@ -22,7 +22,7 @@ def read_act(raw: Any) -> Act:
     name = raw.get("name")
     if type(name) is not str:
         raise refuse_text("action.name", name)
-    return Act(name, read_properties(raw, "action") if "properties" in raw else NOTHING)
+    return Act(name, read_object(raw, "properties", "action"))
 
 
 def read_thing(raw: Any, role: str) -> Thing:
@@ -34,7 +34,7 @@ def read_thing(raw: Any, role: str) -> Thing:
         raise refuse_text(f"{role}.type", kind)
     if type(name) is not str:
         raise refuse_text(f"{role}.id", name)
-    return Thing(kind, name, read_properties(raw, role) if "properties" in raw else NOTHING)
+    return Thing(kind, name, read_object(raw, "properties", role))
 
 
 def read_object(body: dict[str, Any], member: str, within: str = "") -> dict[str, Any]:
@@ -44,16 +44,6 @@ def read_object(body: dict[str, Any], member: str, within: str = "") -> dict[str
         return NOTHING
     if type(value) is not dict:
         raise refuse_object(f"{within}.{member}" if within else member, value)
-    return value
-
-
-def read_properties(raw: dict[str, Any], role: str) -> dict[str, Any]:
-    """The properties of a thing or an action that has the member."""
-    value = raw["properties"]
-    if value is None:
-        return NOTHING
-    if type(value) is not dict:
-        raise refuse_object(f"{role}.properties", value)
     return value
 
 

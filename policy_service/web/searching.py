@@ -24,7 +24,6 @@ from policy_service.web.members import (
     quote,
     read_act,
     read_object,
-    read_properties,
     read_thing,
     refuse_object,
     refuse_text,
@@ -78,7 +77,7 @@ def _read_target(raw: Any, role: str) -> Thing:
     kind = raw.get("type")
     if type(kind) is not str:
         raise refuse_text(f"{role}.type", kind)
-    return Thing(kind, "", read_properties(raw, role) if "properties" in raw else NOTHING)
+    return Thing(kind, "", read_object(raw, "properties", role))
 
 
 def _read_page(page: dict[str, Any]) -> tuple[str, int | None]:

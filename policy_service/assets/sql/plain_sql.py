@@ -7,6 +7,7 @@ none. What a plain column can't hold (sets, members of records, ancestors) can't
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
@@ -79,14 +80,12 @@ class Statement(NamedTuple):
 def narrow(filter_: Filter) -> Filter:
     """The filter, true of the same rows, in which all that plain columns can't say is opaque."""
     kinds: dict[str, set[str]] = {}
-    names: dict[str, set[str]] = {}
     # what is in a record is in no column
     for field in (field for field in find_fields(filter_) if len(field.path) < 3):
-        name = _name(field.path)
-        kinds.setdefault(name, set()).add(field.kind)
-        names.setdefault(name.lower(), set()).add(name)
+        kinds.setdefault(_name(field.path), set()).add(field.kind)
     mixed = frozenset(name for name, held in kinds.items() if len(held - {"any"}) > 1)
-    shared = frozenset(name for held in names.values() if len(held) > 1 for name in held)
+    written = Counter(name.lower() for name in kinds)
+    shared = frozenset(name for name in kinds if written[name.lower()] > 1)
     return fold(
         filter_, lambda leaf: _narrow(leaf, mixed, shared), lambda all_: All((*all_,)), lambda some: Some((*some,)), Not
     )
