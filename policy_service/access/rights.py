@@ -16,6 +16,8 @@ from policy_service.errors import Forbidden
 from policy_service.model import Decision, Uid
 from policy_service.policy.sentences import write_line
 
+CHANGES_OTHERS = "this changes an entity that you may not update, relationships.yaml says what changes what"
+
 
 def authorize_create(judge: Judge, asset: Asset) -> tuple[str, ...]:
     """To create an asset one needs `create` on it as it will be."""
@@ -65,7 +67,7 @@ def drawn_between(judge: Judge, asset: Asset) -> frozenset[Uid]:
 def require_update(judge: Judge, things: Collection[Uid]) -> None:
     """To change what is known of entities, by what is drawn onto them, one needs `update` on each."""
     if not all(decision.allowed for decision in judge.decide_all(UPDATE, sorted(things))):
-        raise Forbidden("this changes an entity that you may not update, relationships.yaml says what changes what")
+        raise Forbidden(CHANGES_OTHERS)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from policy_service.access.enforce import Asker, Judge, judging
 from policy_service.access.fields import Veil
 from policy_service.access.plan import Plan
 from policy_service.access.rights import (
+    CHANGES_OTHERS,
     authorize_create,
     authorize_delete,
     authorize_update,
@@ -141,6 +142,8 @@ def propose(changes: Changes, kind: Kind, draft: Draft) -> Edit:
     place = read_place(draft, SOURCE)
     ends = see_ends(judge, draft, SOURCE, place[1])
     wanted = sketch(judge.inventory, kind, place, draft, changes.millis)
+    if ends:
+        wanted = replace_asset(wanted, from_=ends[0], to=ends[1])
     hidden: list[Hides] = []
 
     def veil(held: Asset) -> Hides:
@@ -150,11 +153,7 @@ def propose(changes: Changes, kind: Kind, draft: Draft) -> Edit:
     try:
         edit: Edit = room.propose(judge.inventory, draft, changes.millis, veil=veil)
     except (Conflict, RequestError) as error:
-        taken = room.find_by_key(judge.inventory, *place)
-        _refuse_unseen(changes, wanted, draft, taken)
-        if taken is None and ends:
-            # what is drawn onto the ends already is in the way
-            require_update(judge, drawn_between(judge, replace_asset(wanted, from_=ends[0], to=ends[1])))
+        _refuse_unseen(changes, wanted, draft, room.find_by_key(judge.inventory, *place))
         if isinstance(error, CircleError):
             _hide_circle(judge)
         raise
@@ -171,8 +170,12 @@ def _refuse_unseen(changes: Changes, wanted: Asset, draft: Draft, taken: Asset |
     if taken is not None and is_seen(changes.judge, taken):
         return
     _authorize_create(changes, wanted, draft.names)
+    # what is drawn already may be what is in the way
+    drawn = drawn_between(changes.judge, wanted)
+    require_update(changes.judge, drawn)
     if taken is not None:
-        raise Forbidden(_TAKEN_UNSEEN)
+        # as of what may not be once it is drawn, which nobody can tell before
+        raise Forbidden(CHANGES_OTHERS if drawn else _TAKEN_UNSEEN)
 
 
 def _hide_circle(judge: Judge) -> None:

@@ -184,10 +184,11 @@ class Inventory:
         item = Item(ref, draft.type, draft.classes, draft.name, _without_null(draft.values), version, draft.ends)  # type: ignore[arg-type]
         if not self.may(who, "create", ref, item) or ref in self.items:
             return Told(403)
-        if draft.type == "zone" or (item.ends and not self._may_be_drawn(draft.type, *item.ends)):
-            return Told(409)
+        # what is in the way of drawing is told to who might draw
         if not self._may_draw(who, [item]) or not self._may_part(who, item):
             return Told(403)
+        if draft.type == "zone" or (item.ends and not self._may_be_drawn(draft.type, *item.ends)):
+            return Told(409)
         self.items[ref] = item
         if not self._may_draw(who, [item]) or not self._may_part(who, item):
             del self.items[ref]

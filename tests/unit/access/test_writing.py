@@ -245,3 +245,16 @@ def test_ends_of_a_replaced_relationship_are_looked_for_in_its_scope(desk: Desk)
         assert reply.status == 409
         refused.add(reply.json["detail"].replace(key, ""))
     assert len(refused) == 1
+
+
+def test_a_hidden_relationship_does_not_show_in_which_right_is_lacking(desk: Desk) -> None:
+    rule = """
+@id("b") permit(principal == user::"bob", action == PolicyService::Action::"read", resource is host);
+@id("c") permit(principal == user::"bob", action == PolicyService::Action::"create", resource is in_zone);
+"""
+    desk.write_files({"own.cedar": rule, "relationships.yaml": "relationships:\n  in_zone: {parent: to}\n"})
+    low, high = desk.make("low"), desk.make("high")
+    desk.relate("hidden", low, high, "in_zone")
+    ways = [relationship(key, *ends, "in_zone") for key in ("hidden", "new") for ends in ((low, high), (high, low))]
+    told = [desk.ask("bob", "POST", "/relationships", way) for way in ways]
+    assert {(reply.status, reply.body) for reply in told} == {(403, told[0].body)}
